@@ -1,0 +1,43 @@
+"""Who is acting, and which way it came in: set once at the rim, read by record()."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import structlog
+
+from activity.types import ActorKind, Origin
+
+
+@dataclass(frozen=True)
+class Acting:
+    """The actor of what happens now. `user_id` is None for anybody who is not a signed-in user."""
+
+    kind: ActorKind = ActorKind.SYSTEM
+    origin: Origin = Origin.TASK
+    name: str = "system"
+    user_id: int | None = None
+    source_ip: str | None = None
+    user_agent: str = ""
+    request_id: str = ""
+
+
+_acting: ContextVar[Acting] = ContextVar("acting", default=Acting())
+
+
+def current() -> Acting:
+    return _acting.get()
+
+
+@contextmanager
+def acting(actor: Acting) -> Iterator[None]:
+    """All that is recorded inside is recorded as done by this actor; log lines carry its request id."""
+    token = _acting.set(actor)
+    try:
+        with structlog.contextvars.bound_contextvars(
+            **({"request_id": actor.request_id} if actor.request_id else {})
+        ):
+            yield
+    finally:
+        _acting.reset(token)

@@ -1,0 +1,73 @@
+"""What one asks the activity log: one filter and one page object behind every face."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from activity.models import ActivityLog, ActivityLogQuerySet
+
+
+@dataclass(frozen=True)
+class ActivityFilter:
+    """Which rows are meant; an empty filter means all of them."""
+
+    activity_types: Sequence[str] = ()
+    user_id: int | None = None
+    server_id: int | None = None
+    app_id: int | None = None
+    source_ip: str = ""
+    result: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str = ""
+
+    def rows(self) -> ActivityLogQuerySet:
+        """The rows that match, newest first."""
+        wanted = {
+            "activity_type__in": self.activity_types,
+            "user_id": self.user_id,
+            "server_id": self.server_id,
+            "app_id": self.app_id,
+            "source_ip": self.source_ip,
+            "result": self.result,
+            "timestamp__gte": self.since,
+            "timestamp__lt": self.until,
+        }
+        rows = ActivityLog.objects.filter(**{name: value for name, value in wanted.items() if value not in (None, "", ())})
+        if self.text:
+            rows = rows.filter(
+                Q(message__icontains=self.text)
+                | Q(actor_name__icontains=self.text)
+                | Q(server_name__icontains=self.text)
+            )
+        return rows.newest_first()
+
+
+@dataclass(frozen=True)
+class ActivityPage:
+    """One page of the log: `rows` newest first, `total` of the same filter, `before` = where the next page starts."""
+
+    rows: list[ActivityLog]
+    total: int
+    before: int | None
+
+
+def page(wanted: ActivityFilter, *, limit: int, offset: int = 0, before: int | None = None) -> ActivityPage:
+    """`limit` rows older than the row `before`, skipping `offset`."""
+    rows = wanted.rows()
+    older = rows.filter(id__lt=before) if before else rows
+    found = list(older[offset : offset + limit + 1])
+    return ActivityPage(
+        rows=found[:limit], total=rows.count(), before=found[limit - 1].pk if len(found) > limit else None
+    )
+
+
+def recent(limit: int) -> list[ActivityLog]:
+    return list(ActivityLog.objects.newest_first()[:limit])
+
+
+def recent_failures(kind: str, since: datetime, **about: object) -> int:
+    """How many rows of this kind, about this actor or address, were written since then."""
+    return ActivityLog.objects.filter(activity_type=kind, timestamp__gte=since, **about).count()

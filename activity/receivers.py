@@ -1,0 +1,78 @@
+"""Records what contrib.auth and Django admin do to users, which no code of ours would see otherwise."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.db.models.signals import post_delete, post_save, pre_save
+from django.dispatch import receiver
+
+from activity.context import Acting, current
+from activity.record import MASK, record
+from activity.types import ActivityType, ActorKind, Result
+
+User = get_user_model()
+WATCHED = ("username", "email", "is_active", "is_staff", "is_superuser")
+
+
+def _as(user: Any) -> Acting:
+    return replace(current(), kind=ActorKind.USER, name=user.get_username(), user_id=user.pk)
+
+
+@receiver(user_logged_in)
+def signed_in(user: Any, **_kwargs: Any) -> None:
+    record(ActivityType.USER_LOGIN, f"{user} signed in", actor=_as(user))
+
+
+@receiver(user_logged_out)
+def signed_out(user: Any, **_kwargs: Any) -> None:
+    if user:
+        record(ActivityType.USER_LOGOUT, f"{user} signed out", actor=_as(user))
+
+
+@receiver(user_login_failed)
+def sign_in_failed(credentials: dict[str, Any], **_kwargs: Any) -> None:
+    name = str(credentials.get("username", ""))[:150]
+    record(
+        ActivityType.USER_LOGIN_FAILED,
+        f"Sign-in as {name!r} failed",
+        result=Result.FAILURE,
+        actor=replace(current(), kind=ActorKind.USER, name=name, user_id=None),
+    )
+
+
+@receiver(pre_save, sender=User)
+def remember_user(instance: Any, raw: bool = False, **_kwargs: Any) -> None:
+    instance._before = None if raw or instance._state.adding else User.objects.filter(pk=instance.pk).first()
+
+
+@receiver(post_save, sender=User)
+def user_saved(instance: Any, created: bool, raw: bool = False, **_kwargs: Any) -> None:
+    if raw:
+        return
+    if created:
+        details = {"is_superuser": instance.is_superuser, "is_staff": instance.is_staff}
+        record(ActivityType.USER_CREATED, f"User {instance} created", details={"user": str(instance)} | details)
+    elif changes := _changes(instance):
+        record(ActivityType.USER_UPDATED, f"User {instance} changed", details={"user": str(instance)} | changes)
+
+
+def _changes(user: Any) -> dict[str, dict[str, Any]]:
+    """Before and after of what changed; a password shows only that it did."""
+    before = user._before
+    if before is None:
+        return {}
+    changed = [name for name in WATCHED if getattr(before, name) != getattr(user, name)]
+    values = {
+        "before": {name: getattr(before, name) for name in changed},
+        "after": {name: getattr(user, name) for name in changed},
+    }
+    if before.password != user.password:
+        values["after"]["password"] = MASK
+    return values if values["after"] else {}
+
+
+@receiver(post_delete, sender=User)
+def user_deleted(instance: Any, **_kwargs: Any) -> None:
+    record(ActivityType.USER_DELETED, f"User {instance} deleted", details={"user": str(instance)})

@@ -1,0 +1,1 @@
+"""How a server is read. Pure: text in, frozen readings out; no Django, no SSH."""

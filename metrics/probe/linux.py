@@ -1,0 +1,304 @@
+"""Parsers of what the probe prints on Linux: text in, a Reading out. Every byte is taken to be hostile."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from metrics.probe.protocol import Request, parts
+from metrics.probe.reading import (
+    CpuTimes,
+    DiskCounters,
+    Facts,
+    Filesystem,
+    InterfaceCounters,
+    Memory,
+    Pressure,
+    Reading,
+    Swap,
+)
+
+MOST_FILESYSTEMS = 100
+MOST_INTERFACES = 64
+MOST_CORES = 1024
+MOST_SENSORS = 64
+HIGHEST = 2**63 - 1
+T = TypeVar("T")
+
+WHOLE = re.compile(r"[0-9]{1,19}", re.ASCII)
+DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]")
+
+PSEUDO_TYPES = frozenset(
+    "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fusectl fuse.lxcfs"
+    " fuse.gvfsd-fuse fuse.portal hugetlbfs iso9660 mqueue nsfs overlay proc pstore rpc_pipefs ramfs securityfs"
+    " selinuxfs squashfs erofs sysfs tmpfs tracefs".split()
+)
+PSEUDO_PLACES = re.compile(r"/(proc|sys|dev|run/credentials|var/lib/docker|var/lib/containers)(/|$)")
+SHARED_TYPES = re.compile(r"nfs4?|cifs|smb3|smbfs|ceph|9p|fuse\..+|zfs|virtiofs")  # many mounts may share a device
+ESCAPE = re.compile(r"\\([0-7]{3})")
+
+NEVER_A_DISK = re.compile(r"(loop|ram|zram|sr|fd|zd)\d+|nvme\d+c\d+n\d+")
+STACKED_DISK = re.compile(r"(dm-|md|bcache|drbd)\d+")
+VIRTUAL_INTERFACE = re.compile(r"lo$|docker|br-|veth|virbr|cni|flannel|cali|tun|tap|wg|ifb|dummy|sit|ip6tnl|tunl|gre")
+INTERFACE = re.compile(r"\s*(\S.*):\s*([0-9][0-9 ]*)")
+SENSOR = re.compile(r"/sys/class/(?:hwmon/(hwmon\d+)/(?:(name)|(temp\d+)_(label|input))|thermal/(thermal_zone\d+)/(type|temp)):(.*)")
+
+
+def read(answer: str, asked: Request) -> Reading:
+    """The reading of a probe's answer. Raises BadAnswer if the answer is not whole; a part that is missing or
+    makes no sense is None."""
+    part = parts(answer, asked)
+    interfaces = _of(part, "net", lambda lines: _interfaces(lines, part.get("interfaces", [])))
+    filesystems = _of(part, "mounts", lambda lines: _filesystems(lines, part.get("filesystems", [])))
+    kept_interfaces, kept_filesystems = _most_important(interfaces), filesystems and filesystems[:MOST_FILESYSTEMS]
+    cpus = _cpus(part.get("stat", []))
+    return Reading(
+        boot_id=clean(_first(part, "boot_id"))[:36] or None,
+        uptime_seconds=_decimal(_first(part, "uptime").partition(" ")[0]),
+        booted_at=_after("btime", part.get("stat", [])),
+        cpu=cpus.pop(None, None),
+        cores={number: times for number, times in cpus.items() if number is not None},
+        memory=_of(part, "meminfo", lambda lines: _memory(lines, part.get("arcstats", []))),
+        swap=_of(part, "meminfo", _swap),
+        filesystems=kept_filesystems,
+        disks=_of(part, "diskstats", lambda lines: _disks(lines, _first(part, "blocks"))),
+        interfaces=kept_interfaces,
+        load=_load(_first(part, "loadavg")),
+        temperatures=_of(part, "temperatures", _temperatures),
+        pressure=_pressure(part),
+        facts=_facts(part) if "uname" in part else None,
+        cut=tuple(
+            name
+            for name, there, kept in (
+                ("interfaces", interfaces, kept_interfaces),
+                ("filesystems", filesystems, kept_filesystems),
+            )
+            if there and kept and len(there) > len(kept)
+        ),
+    )
+
+
+def clean(text: str, most: int = 128) -> str:
+    """A name from a server, without control, direction and zero-width characters, cut to `most` characters."""
+    return UNPRINTABLE.sub("", text).strip()[:most]
+
+
+def _of(part: dict[str, list[str]], name: str, parse: Callable[[list[str]], T]) -> T | None:
+    """What `parse` makes of a part's lines; None if the part has none."""
+    lines = part.get(name)
+    return parse(lines) if lines else None
+
+
+def _first(part: dict[str, list[str]], name: str) -> str:
+    return next(iter(part.get(name, [])), "")
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if WHOLE.fullmatch(text) and int(text) <= HIGHEST else None
+
+
+def _wholes(texts: Iterable[str]) -> list[int] | None:
+    """All of them, or None if one is not a number."""
+    numbers = [_whole(text) for text in texts]
+    return None if None in numbers else [number for number in numbers if number is not None]
+
+
+def _decimal(text: str) -> float | None:
+    return float(text) if DECIMAL.fullmatch(text) else None
+
+
+def _after(key: str, lines: list[str]) -> int | None:
+    return next((_whole(line.split()[-1]) for line in lines if line.startswith(f"{key} ")), None)
+
+
+def _cpus(lines: list[str]) -> dict[int | None, CpuTimes]:
+    """The whole machine's times under None, each core's under its number. [proc_stat(5)]"""
+    found: dict[int | None, CpuTimes] = {}
+    for line in lines[: MOST_CORES + 2]:
+        name, *texts = line.split() or [""]
+        ticks = _wholes((texts + ["0"] * 4)[:8])  # steal came with 2.6.11
+        core = _whole(name[3:]) if name != "cpu" else None
+        if name.startswith("cpu") and len(texts) >= 4 and ticks and (core is not None or name == "cpu"):
+            found[core] = CpuTimes(*ticks)
+    return found
+
+
+def _kilobytes(lines: list[str]) -> dict[str, int]:
+    """meminfo as bytes by name."""
+    found = {}
+    for line in lines:
+        name, _, rest = line.partition(":")
+        number = _whole((rest.split() or [""])[0])
+        if number is not None and number <= HIGHEST // 1024:
+            found[name] = number * 1024
+    return found
+
+
+def _memory(lines: list[str], arcstats: list[str]) -> Memory | None:
+    """MemTotal - MemAvailable, less what ZFS's cache would give back. [free(1), node_exporter, beszel]"""
+    sizes = _kilobytes(lines)
+    total, free = sizes.get("MemTotal"), sizes.get("MemFree")
+    if not total or free is None or free > total:
+        return None
+    cache = sizes.get("Buffers", 0) + sizes.get("Cached", 0) + sizes.get("SReclaimable", 0) - sizes.get("Shmem", 0)
+    cache = min(max(cache, 0), total - free)
+    available = sizes.get("MemAvailable", free + cache)
+    arc = max((_after("size", arcstats) or 0) - (_after("c_min", arcstats) or 0), 0)
+    used = max(total - min(available, total) - arc, 0)
+    return Memory(total, used, min(cache + arc, total), free, is_estimate="MemAvailable" not in sizes)
+
+
+def _swap(lines: list[str]) -> Swap | None:
+    """None on a machine without swap."""
+    sizes = _kilobytes(lines)
+    total, free = sizes.get("SwapTotal"), sizes.get("SwapFree")
+    if not total or free is None:
+        return None
+    return Swap(total, max(total - free - sizes.get("SwapCached", 0), 0))
+
+
+def _filesystems(mounts: list[str], usage: list[str]) -> tuple[Filesystem, ...]:
+    """Every real mount, each device once (at its shortest mount point), with its figures where it answered."""
+    figures = dict(filter(None, map(_usage, usage)))
+    found: dict[str, Filesystem] = {}
+    for line in mounts:
+        fields = line.split(" ")
+        if len(fields) < 4:
+            continue
+        device, mount, kind = clean(_unescaped(fields[0])), _unescaped(fields[1]), clean(fields[2], 32)
+        if _is_pseudo(mount, kind):
+            continue
+        one = Filesystem(clean(mount), device, kind, fields[3].startswith("ro"), **figures.get(mount, {}))
+        identity = f"{device} {mount}" if SHARED_TYPES.fullmatch(kind) and kind != "zfs" else device
+        identity = mount if mount == "/" and kind == "overlay" else identity
+        if identity not in found or len(one.mount) < len(found[identity].mount):
+            found[identity] = one
+    by_mount = {one.mount: one for one in found.values() if one.total_bytes != 0}
+    return tuple(by_mount[mount] for mount in sorted(by_mount))
+
+
+def _is_pseudo(mount: str, kind: str) -> bool:
+    if mount == "/":  # the root filesystem counts whatever it is, in a container an overlay
+        return kind in PSEUDO_TYPES - {"overlay"}
+    return kind in PSEUDO_TYPES or bool(PSEUDO_PLACES.match(mount))
+
+
+def _unescaped(text: str) -> str:
+    return ESCAPE.sub(lambda octal: chr(int(octal[1], 8)), text)
+
+
+def _usage(line: str) -> tuple[str, dict[str, int]] | None:
+    """A line of `stat -f -c '%S %b %f %a %c %d %n'`: the mount point and its figures, as df computes them."""
+    *texts, mount = line.split(" ", 6)
+    numbers = _wholes(texts)
+    if not numbers or len(numbers) != 6 or not mount:
+        return None
+    block, blocks, free, available, inodes, inodes_free = numbers
+    if blocks * block > HIGHEST or free > blocks or available > blocks:
+        return None
+    sizes = {
+        "total_bytes": blocks * block,
+        "used_bytes": (blocks - free) * block,
+        "available_bytes": available * block,
+    }
+    if 0 < inodes and inodes_free <= inodes:  # btrfs and others have no fixed number of inodes
+        sizes |= {"inodes_total": inodes, "inodes_used": inodes - inodes_free}
+    return mount, sizes
+
+
+def _disks(lines: list[str], blocks: str) -> dict[str, DiskCounters]:
+    """Whole disks; those stacked on others (LVM, RAID) only where there is nothing below. [iostats.txt]"""
+    found: dict[str, DiskCounters] = {}
+    for line in lines:
+        fields = line.split()
+        numbers = _wholes(fields[3:14])
+        if len(fields) >= 14 and numbers and max(numbers) <= HIGHEST // 512 and not NEVER_A_DISK.fullmatch(fields[2]):
+            found[clean(fields[2], 32)] = DiskCounters(numbers[2] * 512, numbers[6] * 512, numbers[9])
+    whole = {path.rpartition("/")[2].replace("!", "/") for path in blocks.split()} - {"*"}
+    disks = {n: c for n, c in found.items() if (n in whole if whole else not _is_partition(n, found))}
+    lowest = {name: counters for name, counters in disks.items() if not STACKED_DISK.fullmatch(name)}
+    return lowest or disks
+
+
+def _is_partition(name: str, others: Iterable[str]) -> bool:
+    return any(name != other and re.fullmatch(re.escape(other) + r"p?\d+", name) for other in others)
+
+
+def _interfaces(lines: list[str], sorts: list[str]) -> dict[str, InterfaceCounters]:
+    """All interfaces; counted are the physical ones or, where none is, all that are not virtual."""
+    physical = {clean(line[:-7]) for line in sorts if line.endswith(" device")}
+    slaves = {clean(line[:-6]) for line in sorts if line.endswith(" slave")}
+    found: dict[str, InterfaceCounters] = {}
+    for line in lines:
+        match = INTERFACE.fullmatch(line)
+        numbers = _wholes(match[2].split()) if match else None
+        if not match or not numbers or len(numbers) < 16:
+            continue
+        name = clean(match[1])
+        counted = name in physical if physical else not (VIRTUAL_INTERFACE.match(name) or name in slaves)
+        found[name] = InterfaceCounters(
+            receive_bytes=numbers[0],
+            transmit_bytes=numbers[8],
+            errors=numbers[2] + numbers[10],
+            drops=numbers[3] + numbers[11],
+            is_counted=counted,
+        )
+    return found
+
+
+def _most_important(interfaces: dict[str, InterfaceCounters] | None) -> dict[str, InterfaceCounters] | None:
+    """The counted ones first, then by name, as many as are kept."""
+    if interfaces is None:
+        return None
+    return dict(sorted(interfaces.items(), key=lambda pair: (not pair[1].is_counted, pair[0]))[:MOST_INTERFACES])
+
+
+def _load(line: str) -> tuple[float, float, float] | None:
+    one, five, fifteen = ([_decimal(text) for text in line.split()] + [None] * 3)[:3]
+    if one is None or five is None or fifteen is None or max(one, five, fifteen) > 1e6:
+        return None
+    return one, five, fifteen
+
+
+def _temperatures(lines: list[str]) -> dict[str, float]:
+    """Degrees Celsius by "chip label"; implausible ones are dropped. [hwmon sysfs-interface]"""
+    chips: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    inputs: dict[str, float] = {}
+    for match in filter(None, map(SENSOR.fullmatch, lines)):
+        chip, is_name, sensor, what, zone, zone_what, text = match.groups()
+        if is_name or zone_what == "type":
+            chips[chip or zone] = clean(text, 40)
+        elif what == "label":
+            labels[f"{chip} {sensor}"] = clean(text, 40)
+        elif (thousandths := _whole(text)) and 0 < thousandths < 200_000:
+            inputs[f"{chip} {sensor}" if chip else zone] = thousandths / 1000
+    named: dict[str, float] = {}
+    for key, degrees in list(inputs.items())[:MOST_SENSORS]:
+        chip, _, sensor = key.partition(" ")
+        name = " ".join(filter(None, (chips.get(chip, chip), labels.get(key, sensor)))) or key
+        named[f"{name} ({chip})" if name in named else name] = degrees
+    return named
+
+
+def _pressure(part: dict[str, list[str]]) -> dict[str, Pressure] | None:
+    """The `some` line of each /proc/pressure file. [psi.rst]"""
+    found = {}
+    for name in ("cpu", "memory", "io"):
+        match = re.match(r"some avg10=([0-9.]+) avg60=([0-9.]+) ", _first(part, f"pressure_{name}"))
+        averages = [_decimal(text) for text in match.groups()] if match else []
+        if len(averages) == 2 and averages[0] is not None and averages[1] is not None and max(averages) <= 100:  # type: ignore[type-var]
+            found[name] = Pressure(averages[0], averages[1])
+    return found or None
+
+
+def _facts(part: dict[str, list[str]]) -> Facts:
+    pairs = dict(line.split("=", 1) for line in part.get("os-release", []) if "=" in line)
+    name = clean((pairs.get("PRETTY_NAME") or pairs.get("NAME") or "").strip("\"'"))
+    system, release, architecture = (_first(part, "uname").split() + [""] * 3)[:3]
+    return Facts(
+        os=name or clean(system) or None,
+        kernel=clean(release) or None,
+        architecture=clean(architecture, 32) or None,
+        cpu_model=clean(_first(part, "cpuinfo").partition(":")[2]) or None,
+    )

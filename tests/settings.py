@@ -1,0 +1,17 @@
+"""The product's settings over a data folder that lasts as long as the test run."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+for name in [name for name in os.environ if name.startswith("TOMO_") and name != "TOMO_DATABASE_URL"]:
+    del os.environ[name]
+os.environ["TOMO_DATA_DIR"] = tempfile.mkdtemp(prefix="tomo-test-")
+atexit.register(shutil.rmtree, os.environ["TOMO_DATA_DIR"], ignore_errors=True)
+
+from tomo_monitor.settings import *  # noqa: E402, F403
+from tomo_monitor.settings import Q_CLUSTER, STORAGES  # noqa: E402
+
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+Q_CLUSTER["sync"] = False

@@ -1,0 +1,180 @@
+"""The TOMO_* environment variables: what each is for, its default, and what it may be."""
+
+import ipaddress
+import zoneinfo
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class WrongSetting(ValueError):
+    """A setting's value is not allowed; the text names the setting, the value and what is."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One environment variable. `parse` raises ValueError for a value that is not allowed."""
+
+    name: str
+    default: str
+    parse: Callable[[str], Any]
+    allowed: str
+    purpose: str
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+            raise ValueError
+        return int(text)
+
+    return parse
+
+
+def _switch(text: str) -> bool:
+    return {"on": True, "off": False}[text]
+
+
+def _one_of(*values: str) -> Callable[[str], str]:
+    return lambda text: values[values.index(text)]
+
+
+def _listen(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    ipaddress.ip_address(bare)
+    return bare, _integer(1, 65535)(port)
+
+
+def _hosts(text: str) -> list[str]:
+    hosts = [host.strip() for host in text.split(",") if host.strip()]
+    if any("/" in host or " " in host for host in hosts):
+        raise ValueError
+    return hosts
+
+
+def _networks(text: str) -> list[Network]:
+    return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")):
+        raise ValueError
+    return text.rstrip("/")
+
+
+def _database(text: str) -> dict[str, Any]:
+    if not text:
+        return {}
+    if not text.startswith(("postgres://", "postgresql://", "sqlite:///")):
+        raise ValueError
+    return dict(environ.Env.db_url_config(text))
+
+
+def _time_zone(text: str) -> str:
+    return zoneinfo.ZoneInfo(text).key
+
+
+def _directory(text: str) -> Path:
+    path = Path(text).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise ValueError
+    return path
+
+
+SETTINGS = (
+    Setting("TOMO_DATA_DIR", "./data", _directory, "a folder", "Where the database and the keys are kept."),
+    Setting(
+        "TOMO_LISTEN",
+        "127.0.0.1:8000",
+        _listen,
+        "an address and a port, such as 127.0.0.1:8000 or [::]:8000",
+        "Where the web server listens.",
+    ),
+    Setting(
+        "TOMO_PUBLIC_URL",
+        "",
+        _url,
+        "empty, or http(s)://host[:port] without a path",
+        "The address in the browser, if a proxy stands before the product. With https, cookies are HTTPS-only.",
+    ),
+    Setting(
+        "TOMO_ALLOWED_HOSTS",
+        "",
+        _hosts,
+        "host names separated by commas",
+        "Host names that are answered, besides the loopback names and those of TOMO_LISTEN and TOMO_PUBLIC_URL.",
+    ),
+    Setting(
+        "TOMO_TRUSTED_PROXIES",
+        "",
+        _networks,
+        "addresses or networks separated by commas, such as 10.0.0.5,172.16.0.0/12",
+        "Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+    ),
+    Setting(
+        "TOMO_DATABASE_URL",
+        "",
+        _database,
+        "empty (SQLite in the data folder), sqlite:////path or postgres://user:password@host:port/name",
+        "The database.",
+    ),
+    Setting(
+        "TOMO_POLL_SECONDS", "60", _integer(10, 3600), "a whole number from 10 to 3600", "How often a server is polled."
+    ),
+    Setting(
+        "TOMO_POLLERS",
+        "1",
+        _integer(1, 16),
+        "a whole number from 1 to 16",
+        "How many poller processes share the servers.",
+    ),
+    Setting(
+        "TOMO_WATCH_SELF",
+        "on",
+        _switch,
+        "on or off",
+        "Whether the machine that runs the product is watched as well, through a local shell.",
+    ),
+    Setting(
+        "TOMO_RETENTION_DAYS", "31", _integer(1, 3650), "a whole number from 1 to 3650", "How long samples are kept."
+    ),
+    Setting(
+        "TOMO_TIME_ZONE", "UTC", _time_zone, "a name such as Europe/Berlin", "The time zone that pages and charts show."
+    ),
+    Setting(
+        "TOMO_LOG_FORMAT",
+        "auto",
+        _one_of("auto", "json", "console"),
+        "auto, json or console",
+        "The shape of log lines: auto is readable on a terminal and JSON elsewhere.",
+    ),
+)
+
+
+def configuration(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The value of every setting, by its name without `TOMO_` in lower case.
+
+    Raises WrongSetting for a value that is not allowed and for a TOMO_ variable that is not a setting.
+    """
+    unknown = sorted(
+        name for name in environment if name.startswith("TOMO_") and name not in {s.name for s in SETTINGS}
+    )
+    if unknown:
+        raise WrongSetting(f"{unknown[0]} is not a setting. docs/configuration.md lists the settings.")
+    return {setting.name.removeprefix("TOMO_").lower(): _value(setting, environment) for setting in SETTINGS}
+
+
+def _value(setting: Setting, environment: Mapping[str, str]) -> Any:
+    text = environment.get(setting.name, setting.default).strip()
+    try:
+        return setting.parse(text)
+    except (ValueError, KeyError, OSError):
+        raise WrongSetting(f"{setting.name} is {text!r}. Allowed: {setting.allowed}.") from None

@@ -1,0 +1,45 @@
+"""Believes a reverse proxy's headers if, and only if, the proxy is a trusted one."""
+
+import ipaddress
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED")
+
+
+class TrustedProxyMiddleware:
+    """Puts the visitor's own address and scheme where Django looks for them, and drops the headers."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        forwarded = {name: request.META.pop(name, "") for name in FORWARDED}
+        if is_trusted(request.META.get("REMOTE_ADDR", "")):
+            request.META["REMOTE_ADDR"] = _client(forwarded["HTTP_X_FORWARDED_FOR"], request.META["REMOTE_ADDR"])
+            if forwarded["HTTP_X_FORWARDED_PROTO"] in ("http", "https"):
+                request.META["wsgi.url_scheme"] = forwarded["HTTP_X_FORWARDED_PROTO"]
+        return self.get_response(request)
+
+
+def is_trusted(address: str) -> bool:
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(ip in network for network in settings.TOMO["trusted_proxies"])
+
+
+def _client(chain: str, peer: str) -> str:
+    """The last address of the chain that is not a trusted proxy's: the only one that cannot be made up."""
+    for hop in reversed([part.strip() for part in chain.split(",") if part.strip()]):
+        try:
+            ipaddress.ip_address(hop)
+        except ValueError:
+            return peer
+        if not is_trusted(hop):
+            return hop
+        peer = hop
+    return peer

@@ -1,0 +1,20 @@
+"""No orphans: every process of the product ends when the one that started it does."""
+
+import ctypes
+import os
+import signal
+
+PR_SET_PDEATHSIG = 1
+SUPERVISED = "_TOMO_SUPERVISED"  # set by the supervisor for its children
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process as soon as its parent dies."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def die_with_supervisor() -> None:
+    """In a supervised process: bind it, and every process it forks from now on, to its parent's life."""
+    if os.environ.get(SUPERVISED):
+        die_with_parent()
+        os.register_at_fork(after_in_child=die_with_parent)

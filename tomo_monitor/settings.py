@@ -1,0 +1,214 @@
+"""Django's settings, made from the TOMO_* variables (configuration.py says which there are)."""
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, NONCE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from tomo_monitor import data_folder, logs
+from tomo_monitor.configuration import WrongSetting, configuration
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+try:
+    TOMO = configuration(os.environ)
+except WrongSetting as wrong:
+    raise ImproperlyConfigured(str(wrong)) from None
+
+DATA_DIR: Path = TOMO["data_dir"]
+try:
+    data_folder.prepare(DATA_DIR)
+    SECRET_KEY = data_folder.secret_key(DATA_DIR)
+    CREDENTIAL_KEYS = data_folder.credential_keys(DATA_DIR)
+except (OSError, ValueError) as wrong:
+    raise ImproperlyConfigured(f"TOMO_DATA_DIR is {str(DATA_DIR)!r}, which cannot be used: {wrong}") from None
+
+PUBLIC_URL: str = TOMO["public_url"] or "http://{}:{}".format(*TOMO["listen"])
+HTTPS = PUBLIC_URL.startswith("https://")
+
+# What happens in a request ----------------------------------------------------------------------
+
+DEBUG = False
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", TOMO["listen"][0], str(urlsplit(PUBLIC_URL).hostname)]
+ALLOWED_HOSTS += TOMO["allowed_hosts"]
+CSRF_TRUSTED_ORIGINS = [TOMO["public_url"]] if TOMO["public_url"] else []
+ROOT_URLCONF = "tomo_monitor.urls"
+WSGI_APPLICATION = "tomo_monitor.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "tomo_monitor.apps.TomoMonitorConfig",
+    "activity",
+    "metrics",
+    "dashboard",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_q",
+    "django_htmx",
+    "heroicons",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "tomo_monitor.middleware.TrustedProxyMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "dashboard.middleware.SessionLimitsMiddleware",
+    "activity.middleware.ActivityContextMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "dashboard.context_processors.product",
+            ],
+            "builtins": ["dashboard.templatetags.units", "heroicons.templatetags.heroicons"],
+        },
+    }
+]
+
+# Who may come in --------------------------------------------------------------------------------
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SESSION_ABSOLUTE_SECONDS = 12 * 3600
+SESSION_COOKIE_AGE = 2 * 3600
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "tomo_session"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS else "tomo_csrf"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# An empty <style> element is what Plotly makes before it fills in its rules.
+EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "style-src-elem": [SELF, NONCE, EMPTY_STYLE],
+        "style-src-attr": ["'unsafe-inline'"],  # Plotly places its labels so
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# Where things are kept --------------------------------------------------------------------------
+
+SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;",
+}
+
+
+def _sqlite(path: Path | str, **options: str) -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "CONN_MAX_AGE": 600,
+        "OPTIONS": SQLITE_OPTIONS | options,
+    }
+
+
+DATABASES: dict[str, dict[str, Any]] = {"default": TOMO["database_url"]}
+if DATABASES["default"].get("ENGINE", "").endswith("postgresql"):
+    DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    QUEUE_DATABASE = "default"
+else:
+    # The queue has a file of its own, so that a long write elsewhere never stalls it.
+    file = DATABASES["default"].get("NAME") or DATA_DIR / "tomo.sqlite3"
+    DATABASES["default"] = _sqlite(file)
+    queue_rules = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF;"
+    DATABASES["queue"] = _sqlite(DATA_DIR / "queue.sqlite3", init_command=queue_rules)
+    DATABASE_ROUTERS = ["tomo_monitor.routers.QueueRouter"]
+    QUEUE_DATABASE = "queue"
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# What happens in the background -----------------------------------------------------------------
+
+POLL_CLUSTERS = ["poll"] + [f"poll-{number}" for number in range(2, TOMO["pollers"] + 1)]
+# A poller has one worker, which is never recycled: the SSH connections live in it.
+POLL_CLUSTER = {"workers": 1, "recycle": 1_000_000, "queue_limit": 1, "timeout": 600, "retry": 900, "guard_cycle": 1}
+Q_CLUSTER: dict[str, Any] = {
+    "name": "tasks",
+    "orm": QUEUE_DATABASE,
+    "workers": 2,
+    "recycle": 500,
+    "queue_limit": 4,
+    "bulk": 1,
+    "timeout": 300,
+    "retry": 360,
+    "max_attempts": 3,
+    "ack_failures": True,
+    "poll": 0.5,
+    "guard_cycle": 1,
+    "save_limit": -1,
+    "catch_up": False,
+    "log_level": "WARNING",
+    "ALT_CLUSTERS": {name: dict(POLL_CLUSTER) for name in POLL_CLUSTERS},
+}
+
+# How things are shown ---------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE: str = TOMO["time_zone"]
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "tomo_monitor.finders.PlotlyFinder",
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+LOGGING_CONFIG = None
+logs.configure(TOMO["log_format"])
