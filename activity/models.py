@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from django.db import models
 
+from activity.fields import DetailsField
 from activity.types import ActivityType, ActorKind, Level, Origin, Result, Traits, traits
 
 
@@ -46,7 +47,7 @@ class ActivityLog(models.Model):
     app_name = models.CharField(max_length=128, blank=True)
     result = models.CharField(max_length=10, choices=_choices(Result))
     message = models.CharField(max_length=500)
-    details = models.JSONField(default=dict)
+    details = DetailsField(default=dict)
     request_id = models.CharField(max_length=40, blank=True)
 
     objects = ActivityLogQuerySet.as_manager()
@@ -55,10 +56,10 @@ class ActivityLog(models.Model):
         verbose_name = "activity"
         verbose_name_plural = "activity log"
         indexes = [
-            models.Index("activity_type", "-id", name="activity_by_type"),
-            models.Index("server_id", "-id", name="activity_by_server"),
-            models.Index("user_id", "-id", name="activity_by_user"),
-            models.Index("timestamp", name="activity_by_time"),
+            models.Index(fields=["activity_type", "-id"], name="activity_by_type"),
+            models.Index(fields=["server_id", "-id"], name="activity_by_server"),
+            models.Index(fields=["user_id", "-id"], name="activity_by_user"),
+            models.Index(fields=["timestamp"], name="activity_by_time"),
         ]
 
     def __str__(self) -> str:

@@ -22,6 +22,7 @@ class ActivityFilter:
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
+    only_servers: bool = False
 
     def rows(self) -> ActivityLogQuerySet:
         """The rows that match, newest first."""
@@ -36,6 +37,8 @@ class ActivityFilter:
             "timestamp__lt": self.until,
         }
         rows = ActivityLog.objects.filter(**{name: value for name, value in wanted.items() if value not in (None, "", ())})
+        if self.only_servers:
+            rows = rows.filter(server_id__isnull=False)
         if self.text:
             rows = rows.filter(
                 Q(message__icontains=self.text)
@@ -64,8 +67,9 @@ def page(wanted: ActivityFilter, *, limit: int, offset: int = 0, before: int | N
     )
 
 
-def recent(limit: int) -> list[ActivityLog]:
-    return list(ActivityLog.objects.newest_first()[:limit])
+def between(server_id: int, since: datetime, until: datetime, limit: int) -> list[ActivityLog]:
+    """What happened to a server in a stretch of time, newest first."""
+    return list(ActivityFilter(server_id=server_id, since=since, until=until).rows()[:limit])
 
 
 def recent_failures(kind: str, since: datetime, **about: object) -> int:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 
 def prepare(folder: Path) -> None:
-    """Make the data folder and its keys folder, both 0700, if they are not there yet."""
+    """Make the data folder and its keys folder, both 0700, if they are not there yet; what comes into them is 0600."""
+    os.umask(0o077)
     for path in (folder, folder / "keys"):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
 

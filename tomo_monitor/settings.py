@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 from csp.constants import NONE, NONCE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from tomo_monitor import data_folder, logs
 from tomo_monitor.configuration import WrongSetting, configuration
+
+django_stubs_ext.monkeypatch()  # Django's generic classes take their parameters at run time, too
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

@@ -9,6 +9,8 @@ from metrics.probe.reading import CpuTimes, DiskCounters, Filesystem, InterfaceC
 TICKS_PER_SECOND = 100  # USER_HZ; the kernel shows every architecture's times in it
 WRAP_32_BITS = 2**32
 CLOSE_TO_WRAP = 2**32 - 2**30
+HIGHEST = 2**63 - 1
+SECTOR_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +127,13 @@ def has_same_boot(before: Counters, reading: Reading) -> bool:
     return (reading.uptime_seconds or 0) >= (before.uptime_seconds or 0)
 
 
-def increase(before: int, now: int) -> int | None:
-    """How far a counter went. None after a reset, which is a new baseline; a 32-bit counter may wrap."""
+def increase(before: int, now: int, unit: int = 1) -> int | None:
+    """How far a counter went. None after a reset, which is a new baseline; one that the kernel keeps in 32 bits,
+    counting `unit`s, may wrap."""
     if now >= before:
         return now - before
-    if CLOSE_TO_WRAP < before < WRAP_32_BITS and now < WRAP_32_BITS - CLOSE_TO_WRAP:
-        return now + WRAP_32_BITS - before
+    if CLOSE_TO_WRAP * unit < before < WRAP_32_BITS * unit and now < (WRAP_32_BITS - CLOSE_TO_WRAP) * unit:
+        return now + WRAP_32_BITS * unit - before
     return None
 
 
@@ -168,8 +171,8 @@ def _disk_rates(
     if not seconds:
         return None
     pairs = [(before[name], disk) for name, disk in now.items() if name in before]
-    read = [increase(old.read_bytes, new.read_bytes) for old, new in pairs]
-    written = [increase(old.written_bytes, new.written_bytes) for old, new in pairs]
+    read = [increase(old.read_bytes, new.read_bytes, SECTOR_BYTES) for old, new in pairs]
+    written = [increase(old.written_bytes, new.written_bytes, SECTOR_BYTES) for old, new in pairs]
     busy = [increase(old.busy_milliseconds, new.busy_milliseconds) for old, new in pairs]
     whole = [(r, w, b) for r, w, b in zip(read, written, busy, strict=True) if None not in (r, w, b)]
     if not whole:
@@ -194,17 +197,18 @@ def _interface_rates(
 
 
 def _network_total(interfaces: dict[str, InterfaceCounters] | None) -> InterfaceCounters | None:
-    """The counters of all counted interfaces together."""
+    """The counters of all counted interfaces together; None if there are none or a sum is beyond 64 bits."""
     counted = [interface for interface in (interfaces or {}).values() if interface.is_counted]
     if not counted:
         return None
-    return InterfaceCounters(
+    total = InterfaceCounters(
         receive_bytes=sum(one.receive_bytes for one in counted),
         transmit_bytes=sum(one.transmit_bytes for one in counted),
         errors=sum(one.errors for one in counted),
         drops=sum(one.drops for one in counted),
         is_counted=True,
     )
+    return total if max(total.receive_bytes, total.transmit_bytes, total.errors, total.drops) <= HIGHEST else None
 
 
 def _network_rates(

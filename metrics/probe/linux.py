@@ -1,7 +1,8 @@
 """Parsers of what the probe prints on Linux: text in, a Reading out. Every byte is taken to be hostile."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 from metrics.probe.protocol import Request, parts
@@ -22,11 +23,17 @@ MOST_INTERFACES = 64
 MOST_CORES = 1024
 MOST_SENSORS = 64
 HIGHEST = 2**63 - 1
+MOST_SECONDS = 10**10  # beyond are neither dates nor uptimes
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 
 WHOLE = re.compile(r"[0-9]{1,19}", re.ASCII)
 DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]")
+UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff]"
+)
 
 PSEUDO_TYPES = frozenset(
     "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fusectl fuse.lxcfs"
@@ -34,14 +41,17 @@ PSEUDO_TYPES = frozenset(
     " selinuxfs squashfs erofs sysfs tmpfs tracefs".split()
 )
 PSEUDO_PLACES = re.compile(r"/(proc|sys|dev|run/credentials|var/lib/docker|var/lib/containers)(/|$)")
-SHARED_TYPES = re.compile(r"nfs4?|cifs|smb3|smbfs|ceph|9p|fuse\..+|zfs|virtiofs")  # many mounts may share a device
+SHARED_TYPES = re.compile(r"9p|fuse\..+|virtiofs")  # the device may be a mere word that others bear too
 ESCAPE = re.compile(r"\\([0-7]{3})")
 
 NEVER_A_DISK = re.compile(r"(loop|ram|zram|sr|fd|zd)\d+|nvme\d+c\d+n\d+")
 STACKED_DISK = re.compile(r"(dm-|md|bcache|drbd)\d+")
 VIRTUAL_INTERFACE = re.compile(r"lo$|docker|br-|veth|virbr|cni|flannel|cali|tun|tap|wg|ifb|dummy|sit|ip6tnl|tunl|gre")
 INTERFACE = re.compile(r"\s*(\S.*):\s*([0-9][0-9 ]*)")
-SENSOR = re.compile(r"/sys/class/(?:hwmon/(hwmon\d+)/(?:(name)|(temp\d+)_(label|input))|thermal/(thermal_zone\d+)/(type|temp)):(.*)")
+SENSOR = re.compile(
+    r"/sys/class/(?:hwmon/(hwmon[0-9]{1,4})/(?:(name)|(temp[0-9]{1,4})_(label|input))"
+    r"|thermal/(thermal_zone[0-9]{1,4})/(type|temp)):(.*)"
+)
 
 
 def read(answer: str, asked: Request) -> Reading:
@@ -54,8 +64,8 @@ def read(answer: str, asked: Request) -> Reading:
     cpus = _cpus(part.get("stat", []))
     return Reading(
         boot_id=clean(_first(part, "boot_id"))[:36] or None,
-        uptime_seconds=_decimal(_first(part, "uptime").partition(" ")[0]),
-        booted_at=_after("btime", part.get("stat", [])),
+        uptime_seconds=_seconds(_decimal(_first(part, "uptime").partition(" ")[0])),
+        booted_at=_seconds(_after("btime", part.get("stat", []))),
         cpu=cpus.pop(None, None),
         cores={number: times for number, times in cpus.items() if number is not None},
         memory=_of(part, "meminfo", lambda lines: _memory(lines, part.get("arcstats", []))),
@@ -107,6 +117,10 @@ def _decimal(text: str) -> float | None:
     return float(text) if DECIMAL.fullmatch(text) else None
 
 
+def _seconds(number: N | None) -> N | None:
+    return number if number is not None and number < MOST_SECONDS else None
+
+
 def _after(key: str, lines: list[str]) -> int | None:
     return next((_whole(line.split()[-1]) for line in lines if line.startswith(f"{key} ")), None)
 
@@ -152,7 +166,7 @@ def _swap(lines: list[str]) -> Swap | None:
     """None on a machine without swap."""
     sizes = _kilobytes(lines)
     total, free = sizes.get("SwapTotal"), sizes.get("SwapFree")
-    if not total or free is None:
+    if not total or free is None or free > total:
         return None
     return Swap(total, max(total - free - sizes.get("SwapCached", 0), 0))
 
@@ -169,10 +183,12 @@ def _filesystems(mounts: list[str], usage: list[str]) -> tuple[Filesystem, ...]:
         if _is_pseudo(mount, kind):
             continue
         one = Filesystem(clean(mount), device, kind, fields[3].startswith("ro"), **figures.get(mount, {}))
-        identity = f"{device} {mount}" if SHARED_TYPES.fullmatch(kind) and kind != "zfs" else device
+        identity = f"{device} {mount}" if SHARED_TYPES.fullmatch(kind) else device
         identity = mount if mount == "/" and kind == "overlay" else identity
-        if identity not in found or len(one.mount) < len(found[identity].mount):
-            found[identity] = one
+        if other := found.get(identity):  # a bind mount alone may be read-only
+            shortest = min(other, one, key=lambda each: len(each.mount))
+            one = replace(shortest, is_read_only=other.is_read_only and one.is_read_only)
+        found[identity] = one
     by_mount = {one.mount: one for one in found.values() if one.total_bytes != 0}
     return tuple(by_mount[mount] for mount in sorted(by_mount))
 
@@ -201,7 +217,7 @@ def _usage(line: str) -> tuple[str, dict[str, int]] | None:
         "used_bytes": (blocks - free) * block,
         "available_bytes": available * block,
     }
-    if 0 < inodes and inodes_free <= inodes:  # btrfs and others have no fixed number of inodes
+    if inodes > 0 and inodes_free <= inodes:  # btrfs and others have no fixed number of inodes
         sizes |= {"inodes_total": inodes, "inodes_used": inodes - inodes_free}
     return mount, sizes
 
@@ -220,8 +236,14 @@ def _disks(lines: list[str], blocks: str) -> dict[str, DiskCounters]:
     return lowest or disks
 
 
-def _is_partition(name: str, others: Iterable[str]) -> bool:
-    return any(name != other and re.fullmatch(re.escape(other) + r"p?\d+", name) for other in others)
+def _is_partition(name: str, others: Container[str]) -> bool:
+    """sda1 of sda, nvme0n1p1 of nvme0n1."""
+    disk = name.rstrip("0123456789")
+    if disk.endswith("p") and disk[-2:-1].isdigit():
+        disk = disk[:-1]
+    elif disk[-1:].isdigit():
+        return False
+    return disk != name and disk in others
 
 
 def _interfaces(lines: list[str], sorts: list[str]) -> dict[str, InterfaceCounters]:
@@ -234,13 +256,16 @@ def _interfaces(lines: list[str], sorts: list[str]) -> dict[str, InterfaceCounte
         numbers = _wholes(match[2].split()) if match else None
         if not match or not numbers or len(numbers) < 16:
             continue
+        errors, drops = numbers[2] + numbers[10], numbers[3] + numbers[11]
+        if max(errors, drops) > HIGHEST:
+            continue
         name = clean(match[1])
         counted = name in physical if physical else not (VIRTUAL_INTERFACE.match(name) or name in slaves)
         found[name] = InterfaceCounters(
             receive_bytes=numbers[0],
             transmit_bytes=numbers[8],
-            errors=numbers[2] + numbers[10],
-            drops=numbers[3] + numbers[11],
+            errors=errors,
+            drops=drops,
             is_counted=counted,
         )
     return found
@@ -286,9 +311,9 @@ def _pressure(part: dict[str, list[str]]) -> dict[str, Pressure] | None:
     found = {}
     for name in ("cpu", "memory", "io"):
         match = re.match(r"some avg10=([0-9.]+) avg60=([0-9.]+) ", _first(part, f"pressure_{name}"))
-        averages = [_decimal(text) for text in match.groups()] if match else []
-        if len(averages) == 2 and averages[0] is not None and averages[1] is not None and max(averages) <= 100:  # type: ignore[type-var]
-            found[name] = Pressure(averages[0], averages[1])
+        ten, sixty = map(_decimal, match.groups()) if match else (None, None)
+        if ten is not None and sixty is not None and max(ten, sixty) <= 100:
+            found[name] = Pressure(ten, sixty)
     return found or None
 
 

@@ -47,10 +47,17 @@ filesystems() {
   set -f
   # shellcheck disable=SC2086  # one mount point a line
   [ -n "$locals" ] && usage $locals
-  answering=''
+  answering='' jobs=''
+  for mount in $remotes; do
+    usage "$mount" &
+    jobs="$jobs$!$newline"
+  done
+  # shellcheck disable=SC2086  # one process a line
+  set -- $jobs
   for mount in $remotes; do
     # One that hangs is left out until the mounts are looked for again.
-    usage "$mount" && answering="$answering$mount$newline"
+    wait "$1" && answering="$answering$mount$newline"
+    shift
   done
   remotes=$answering
   set +f
@@ -62,8 +69,8 @@ devices() {
   echo /sys/block/*
   echo "@@$nonce interfaces"
   for interface in /sys/class/net/*; do
-    [ -e "$interface/bonding_slave" ] && echo "${interface##*/} slave"
-    [ -e "$interface/device" ] && echo "${interface##*/} device"
+    [ -e "$interface/bonding_slave" ] && printf '%s slave\n' "${interface##*/}"
+    [ -e "$interface/device" ] && printf '%s device\n' "${interface##*/}"
   done
 }
 
@@ -75,7 +82,7 @@ temperatures() {
 
 facts() {
   echo "@@$nonce os-release"
-  cat /etc/os-release </dev/null 2>/dev/null
+  awk '{ print }' /etc/os-release </dev/null 2>/dev/null # ends the last line even where the file does not
   echo "@@$nonce uname"
   uname -srm
   echo "@@$nonce cpuinfo"

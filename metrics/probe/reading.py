@@ -23,7 +23,8 @@ class CpuTimes:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes. `used` is what cannot be given back; used + cache + free is the total or a little less."""
+    """Bytes. `used` is what cannot be given back; used + cache + free is about the total, for the kernel keeps a
+    reserve that it calls free but not available."""
 
     total_bytes: int
     used_bytes: int

@@ -1,0 +1,75 @@
+"""Who may do what. Everybody who is signed in may look; roles come on top."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from activity.record import record
+from activity.types import ActivityType, Result
+
+OPERATORS, AUDITORS = "operators", "auditors"
+CONFIRMED_SECONDS = 600
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def is_administrator(user: Any) -> bool:
+    return bool(user.is_active and user.is_superuser)
+
+
+def is_operator(user: Any) -> bool:
+    """May acknowledge and poll now."""
+    return is_administrator(user) or _is_in(user, OPERATORS)
+
+
+def is_auditor(user: Any) -> bool:
+    """May read the whole activity log, not only what is about servers."""
+    return is_administrator(user) or _is_in(user, AUDITORS)
+
+
+def only(allowed: Callable[[Any], bool]) -> Callable[[View[P]], View[P]]:
+    """A view for those only; a refusal is recorded."""
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not allowed(request.user):
+                record(
+                    ActivityType.PERMISSION_DENIED,
+                    f"{request.user} was refused {request.method} {request.path}",
+                    result=Result.FAILURE,
+                )
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def confirmed(view: View[P]) -> View[P]:
+    """A view for which the password was entered within the last ten minutes; else it is asked for first."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if datetime.now(UTC).timestamp() - request.session.get("confirmed_at", 0) <= CONFIRMED_SECONDS:
+            return view(request, *args, **kwargs)
+        return redirect(f"{reverse('confirm')}?{urlencode({'next': request.get_full_path()})}")
+
+    return guarded
+
+
+def remember_confirmation(request: HttpRequest, at: datetime) -> None:
+    request.session["confirmed_at"] = at.timestamp()
+
+
+def _is_in(user: Any, group: str) -> bool:
+    return bool(user.is_active and user.groups.filter(name=group).exists())

@@ -1,0 +1,89 @@
+"""Bearer tokens: made, checked, counted."""
+
+import hashlib
+import hmac
+import ipaddress
+import re
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Case, F, Value, When
+
+from activity.record import record
+from activity.types import ActivityType
+from dashboard.models import ApiToken
+from metrics.models import Tag
+
+TOKEN = re.compile(r"tomo_([0-9]{1,18})_([A-Za-z0-9_-]{43})", re.ASCII)
+MOST_A_MINUTE = 120
+
+
+class Refused(Exception):
+    """A token does not let this request in; the text says why as far as a stranger may know."""
+
+
+class TooOften(Exception):
+    """More requests than a token has in a minute. `seconds` says when to come again."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        super().__init__(f"More than {MOST_A_MINUTE} requests in this minute.")
+
+
+def create(
+    name: str,
+    owner: Any,
+    scopes: Sequence[str],
+    at: datetime,
+    *,
+    tag: Tag | None = None,
+    network: str = "",
+    lifetime: timedelta | None = None,
+) -> tuple[ApiToken, str]:
+    """A new token and its text, which is nowhere kept."""
+    secret = secrets.token_urlsafe(32)
+    token = ApiToken.objects.create(
+        name=name,
+        owner=owner,
+        digest=_digest(secret),
+        scopes=list(scopes),
+        tag=tag,
+        network=network,
+        created_at=at,
+        expires_at=at + lifetime if lifetime else None,
+    )
+    details = {"name": name, "owner": str(owner), "scopes": list(scopes), "tag": tag and tag.name, "network": network}
+    record(ActivityType.TOKEN_CREATED, f"Token {name} created", details=details)
+    return token, f"tomo_{token.pk}_{secret}"
+
+
+def check(text: str, source_ip: str, at: datetime) -> ApiToken:
+    """The token of an Authorization header's value, counted as used. Raises Refused or TooOften."""
+    match = TOKEN.fullmatch(text)
+    token = ApiToken.objects.usable(at).select_related("owner", "tag").filter(pk=match[1]).first() if match else None
+    if not match or not token or not hmac.compare_digest(token.digest, _digest(match[2])):
+        raise Refused("The token is not valid: it is unknown, expired or revoked.")
+    if token.network and ipaddress.ip_address(source_ip) not in ipaddress.ip_network(token.network):
+        raise Refused("The token is not valid from this address.")
+    _count(token, at)
+    return token
+
+
+def _count(token: ApiToken, at: datetime) -> None:
+    """One more use, counted in the database: the web server has several processes."""
+    minute = int(at.timestamp()) // 60
+    ApiToken.objects.filter(pk=token.pk).update(
+        uses=Case(When(minute=minute, then=F("uses") + 1), default=Value(1)), minute=minute, last_used_at=at
+    )
+    is_first = token.last_used_at is None
+    token.refresh_from_db(fields=["uses"])
+    if token.uses > MOST_A_MINUTE:
+        raise TooOften(60 - int(at.timestamp()) % 60)
+    if is_first:
+        record(ActivityType.TOKEN_FIRST_USED, f"Token {token.name} used for the first time")
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

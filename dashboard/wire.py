@@ -1,0 +1,146 @@
+"""Answers as public JSON. The contract's names and units live only here."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from activity.models import ActivityLog
+from dashboard.summary import DashboardSummary
+from metrics.models import ServerMetrics
+from metrics.models.server_metrics import share_of
+from metrics.queries import Series, ServerRow
+
+MIB, GIB = 2**20, 2**30
+
+
+def timestamp(at: datetime | None) -> str | None:
+    """RFC 3339 in UTC."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
+
+
+def summary(answer: DashboardSummary) -> dict[str, Any]:
+    fleet = answer.fleet
+    return {
+        "total_servers": fleet.total,
+        "online_servers": fleet.online,
+        "offline_servers": fleet.offline,
+        "pending_servers": fleet.pending,
+        "paused_servers": fleet.paused,
+        "total_apps": None,
+        "running_apps": None,
+        "stopped_apps": None,
+        "error_apps": None,
+        "avg_cpu_percent": _tenths(fleet.mean_cpu_percent),
+        "avg_memory_percent": _tenths(fleet.mean_memory_percent),
+        "avg_disk_percent": _tenths(fleet.mean_disk_percent),
+        "cpu_percent": _tenths(fleet.cpu_percent),
+        "memory_percent": _tenths(fleet.memory_percent),
+        "disk_percent": _tenths(fleet.disk_percent),
+        "averaged_over": fleet.counted,
+        "recent_activities": [activity(row) for row in answer.recent],
+        "timestamp": timestamp(answer.at),
+    }
+
+
+def server(row: ServerRow) -> dict[str, Any]:
+    """A server with its newest figures; they are null unless they are current."""
+    state = row.server.state
+    figures = row.latest if row.is_fresh else None
+    return {
+        "id": row.server.pk,
+        "name": row.name,
+        "hostname": row.server.hostname,
+        "port": row.server.port,
+        "username": row.server.username,
+        "tags": list(row.tags),
+        "status": str(row.status),
+        "reason": state.reason or None,
+        "explanation": state.explanation or None,
+        "since": timestamp(state.since),
+        "polled_at": timestamp(state.polled_at),
+        "is_stale": not row.is_fresh,
+        "facts": state.facts,
+        "clock_skew_seconds": state.clock_skew_seconds,
+        **_latest(figures),
+    }
+
+
+def samples(server_id: int, series: Series) -> list[dict[str, Any]]:
+    """A server's samples, oldest first; a step without a sample is left out."""
+    return [_sample(server_id, series, step) for step, count in enumerate(series.counts) if count]
+
+
+def activity(row: ActivityLog) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "activity_type": row.activity_type,
+        "user_id": row.user_id,
+        "server_id": row.server_id,
+        "app_id": row.app_id,
+        "message": row.message,
+        "details": row.details,
+        "timestamp": timestamp(row.timestamp),
+        "actor_kind": row.actor_kind,
+        "actor_name": row.actor_name,
+        "server_name": row.server_name or None,
+        "app_name": row.app_name or None,
+        "source_ip": row.source_ip,
+        "origin": row.origin,
+        "result": row.result,
+        "request_id": row.request_id or None,
+    }
+
+
+# The figures of a sample: public name, and the field and unit it comes from.
+PERCENTS = (
+    "cpu_percent cpu_user_percent cpu_system_percent cpu_iowait_percent cpu_steal_percent disk_busy_percent"
+    " pressure_cpu_avg10_percent pressure_cpu_avg60_percent pressure_memory_avg10_percent"
+    " pressure_memory_avg60_percent pressure_io_avg10_percent pressure_io_avg60_percent"
+).split()
+LOADS = ("load_average_1m", "load_average_5m", "load_average_15m")
+SIZES = (
+    "memory_total_bytes memory_used_bytes memory_cache_bytes swap_total_bytes swap_used_bytes disk_total_bytes"
+    " disk_used_bytes disk_available_bytes disk_read_bytes_per_second disk_written_bytes_per_second"
+    " network_rx_bytes_per_second network_tx_bytes_per_second"
+).split()
+COUNTERS = ("network_rx_bytes", "network_tx_bytes", "uptime_seconds")  # of several in one step, the last
+
+
+def _latest(row: ServerMetrics | None) -> dict[str, Any]:
+    names = (*PERCENTS, *LOADS, *SIZES, *COUNTERS)
+    return _public({name: getattr(row, name) if row else None for name in names}) | {
+        "timestamp": timestamp(row.timestamp) if row else None
+    }
+
+
+def _sample(server_id: int, series: Series, step: int) -> dict[str, Any]:
+    figures = {name: series.mean[name][step] for name in (*PERCENTS, *LOADS, *SIZES)}
+    figures |= {name: series.high[name][step] for name in COUNTERS}
+    at = datetime.fromtimestamp(series.span.start + step * series.span.step, UTC)
+    return {"server_id": server_id, **_public(figures), "timestamp": timestamp(at), "samples": series.counts[step]} | (
+        {"cpu_percent_max": _tenths(series.high["cpu_percent"][step])}
+    )
+
+
+def _public(figures: dict[str, float | None]) -> dict[str, Any]:
+    used, available = figures["disk_used_bytes"], figures["disk_available_bytes"]
+    disk = None if used is None or available is None else share_of(used, used + available)
+    return {
+        **{name: _tenths(figures[name]) for name in PERCENTS},
+        **{name: None if (value := figures[name]) is None else round(value, 2) for name in LOADS},
+        **{name: _whole(figures[name]) for name in (*SIZES, *COUNTERS)},
+        "memory_percent": _tenths(share_of(figures["memory_used_bytes"], figures["memory_total_bytes"])),
+        "memory_used_mb": _whole(figures["memory_used_bytes"], MIB),
+        "memory_total_mb": _whole(figures["memory_total_bytes"], MIB),
+        "swap_percent": _tenths(share_of(figures["swap_used_bytes"], figures["swap_total_bytes"])),
+        "disk_percent": _tenths(disk),
+        "disk_used_gb": _whole(used, GIB),
+        "disk_total_gb": _whole(figures["disk_total_bytes"], GIB),
+    }
+
+
+def _tenths(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
+
+
+def _whole(value: float | None, unit: int = 1) -> int | None:
+    return None if value is None else int(value / unit)

@@ -1,0 +1,33 @@
+"""What is kept: servers and how to reach them, their state, and their samples."""
+
+from metrics.models.credential import Credential, HostKey
+from metrics.models.heartbeat import Heartbeat
+from metrics.models.parts import (
+    Filesystem,
+    FilesystemMetrics,
+    Interface,
+    InterfaceMetrics,
+    Sensor,
+    TemperatureMetrics,
+)
+from metrics.models.preparation import Preparation
+from metrics.models.server import Server, ServerState, Status, Tag
+from metrics.models.server_metrics import ServerMetrics
+
+__all__ = [
+    "Credential",
+    "Filesystem",
+    "FilesystemMetrics",
+    "Heartbeat",
+    "HostKey",
+    "Interface",
+    "InterfaceMetrics",
+    "Preparation",
+    "Sensor",
+    "Server",
+    "ServerMetrics",
+    "ServerState",
+    "Status",
+    "Tag",
+    "TemperatureMetrics",
+]

@@ -1,0 +1,162 @@
+"""Servers as administrators know them, and the state that the poller keeps of each."""
+
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.urls import reverse
+
+from activity.fields import DetailsField
+from metrics.addresses import check_hostname
+from metrics.models.server_metrics import ServerMetrics
+
+
+class Tag(models.Model):
+    name = models.CharField(
+        max_length=40,
+        unique=True,
+        validators=[
+            RegexValidator(r"\A[\w.:-]+\Z", "A tag is made of letters, digits, dots, colons, dashes and underscores.")
+        ],
+    )
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Transport(models.TextChoices):
+    """How a server is reached."""
+
+    SSH = "ssh", "SSH"
+    LOCAL = "local", "Local shell"
+
+
+class Status(models.TextChoices):
+    PENDING = "pending", "Pending"
+    ONLINE = "online", "Online"
+    OFFLINE = "offline", "Offline"
+    PAUSED = "paused", "Paused"
+
+
+class ServerQuerySet(models.QuerySet["Server"]):
+    def visible_to(self, user: Any) -> Self:
+        """The servers this user may see: all of them for anybody who is signed in."""
+        return self if user.is_authenticated and user.is_active else self.none()
+
+    def monitored(self) -> Self:
+        return self.filter(paused=False)
+
+    def due(self, at: datetime) -> Self:
+        """Those whose next poll has come; a server that was never prepared, or waits to be mended, has none."""
+        return self.filter(state__next_poll_at__lte=at)
+
+    def shared_by(self, pollers: int, number: int) -> Self:
+        """The share of poller `number` (from 0) of so many."""
+        return self.annotate(share=models.F("id") % pollers).filter(share=number) if pollers > 1 else self
+
+    def with_latest(self) -> Self:
+        return self.select_related("state__latest").prefetch_related("tags")
+
+
+class Server(models.Model):
+    """A monitored machine."""
+
+    name = models.CharField(
+        max_length=64,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"\A[\w][\w .:@-]*\Z", "A name starts with a letter or digit; then spaces and . : @ _ - may follow."
+            )
+        ],
+        help_text="How it is called everywhere, such as web-01.",
+        error_messages={"unique": "There is a server of this name already: choose another name."},
+    )
+    transport = models.CharField(max_length=5, choices=Transport.choices, default=Transport.SSH, editable=False)
+    hostname = models.CharField(
+        max_length=253, validators=[check_hostname], help_text="A host name or an IP address, without a user or a port."
+    )
+    port = models.PositiveIntegerField(
+        default=22,
+        validators=[
+            MinValueValidator(1, "A port is a whole number from 1 to 65535."),
+            MaxValueValidator(65535, "A port is a whole number from 1 to 65535."),
+        ],
+    )
+    username = models.CharField(
+        "user",
+        max_length=64,
+        default="tomo",
+        validators=[
+            RegexValidator(
+                r"\A[A-Za-z_][A-Za-z0-9_.@\\-]*\$?\Z",
+                "A user name starts with a letter or underscore; letters, digits and . _ - @ may follow.",
+            )
+        ],
+        help_text="The account to sign in with. It needs no rights beyond an ordinary user's.",
+    )
+    tags = models.ManyToManyField(Tag, blank=True, related_name="servers")
+    notes = models.TextField(blank=True, max_length=10_000)
+    paused = models.BooleanField(default=False, help_text="A paused server keeps its history and is not polled.")
+    access_revision = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Counts the changes of address, credential and host key."
+    )
+    added_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ServerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("server", args=[self.pk])
+
+    @property
+    def address(self) -> str:
+        """user@host:port, for reading."""
+        host = f"[{self.hostname}]" if ":" in self.hostname else self.hostname
+        return "this machine" if self.is_local else f"{self.username}@{host}:{self.port}"
+
+    @property
+    def is_local(self) -> bool:
+        return self.transport == Transport.LOCAL
+
+    @property
+    def status(self) -> Status:
+        return Status.PAUSED if self.paused else Status(self.state.status)
+
+
+class ServerState(models.Model):
+    """What the poller last knew of a server."""
+
+    server = models.OneToOneField(Server, models.CASCADE, primary_key=True, related_name="state")
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
+    since = models.DateTimeField(help_text="Since when it has this status.")
+    reason = models.CharField(max_length=20, blank=True, help_text="Why it is not online, in one word.")
+    explanation = models.CharField(max_length=500, blank=True, help_text="The same with the remedy.")
+    failures = models.PositiveIntegerField(default=0, help_text="Failed polls in a row.")
+    failing_since = models.DateTimeField(null=True)
+    next_poll_at = models.DateTimeField(null=True, db_index=True, help_text="None: not before somebody mends it.")
+    polled_at = models.DateTimeField(null=True, help_text="The last poll that was stored.")
+    poll_milliseconds = models.PositiveIntegerField(null=True)
+    latest = models.ForeignKey(
+        ServerMetrics, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    boot_id = models.CharField(max_length=36, blank=True)
+    clock_skew_seconds = models.IntegerField(null=True)
+    facts = DetailsField(default=dict)
+    counters = models.TextField(blank=True, help_text="What the next reading is compared with.")
+
+    def __str__(self) -> str:
+        return f"{self.server_id} {self.status}"
+
+    def is_fresh(self, at: datetime, interval: timedelta) -> bool:
+        """Whether its last sample may be shown as current: no older than two and a half intervals."""
+        return self.polled_at is not None and at - self.polled_at <= 2.5 * interval

@@ -1,0 +1,170 @@
+"""The poller: keeps the connections of its share of the servers and polls those that are due."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import OperationalError, close_old_connections
+from django.db.models import F
+
+from metrics import store
+from metrics.collect import Collected, collect_over
+from metrics.connections import Connection, target
+from metrics.failures import Failure, Reason
+from metrics.models import Heartbeat, Server
+from metrics.probe import deltas
+from metrics.probe.deltas import Counters
+from metrics.ssh import Target
+from metrics.store import Polled
+
+log = structlog.get_logger(__name__)
+
+TICK_SECONDS = 1.0
+GATHER_SECONDS = 0.25  # what is done within it is stored together
+BEAT_SECONDS = 5.0
+PRUNE_SECONDS = 60.0
+AT_ONCE = 50  # polls stored in one transaction
+SLOW_SECONDS = 2.0
+RECONNECT_SECONDS = 18 * 3600.0
+LANES = {"steady": 16, "connecting": 8, "slow": 8}
+
+Outcome = tuple[Connection | None, Collected | Failure]
+
+
+@dataclass
+class _Kept:
+    """A connection with the access it was opened for."""
+
+    connection: Connection
+    to: Target | None
+    access_revision: int
+    is_slow: bool
+
+
+@dataclass
+class Poller:
+    """Poller number `number` of `pollers`. Lives as long as its process and is used by one thread."""
+
+    name: str
+    number: int
+    pollers: int
+    interval: timedelta
+    process: int = field(default_factory=os.getpid)
+    _kept: dict[int, _Kept] = field(default_factory=dict)
+    _running: dict[Future[Outcome], tuple[Server, datetime, Target | None]] = field(default_factory=dict)
+    _beat_at: float = 0.0
+    _prune_at: float = 0.0
+    _late: int = 0
+
+    def __post_init__(self) -> None:
+        self.holder = f"{socket.gethostname()}:{self.process}:{time.time_ns()}"[-80:]
+        # A dead server never keeps a living one waiting: each sort of work has threads of its own.
+        self._lanes = {name: ThreadPoolExecutor(threads, f"poll-{name}") for name, threads in LANES.items()}
+
+    def run(self, is_over: Callable[[], bool]) -> None:
+        """Poll until `is_over` or until the lease is somebody else's."""
+        if not Heartbeat.objects.hold(self.name, self.holder, datetime.now(UTC)):
+            log.info("poller.waiting", poller=self.name)
+            return
+        while not is_over() and self._keep_lease():
+            try:
+                self.tick(datetime.now(UTC))
+            except OperationalError as wrong:  # the database restarts, or its disk is full: go on when it is back
+                log.error("poller.database_failed", error=str(wrong))
+                close_old_connections()
+                time.sleep(TICK_SECONDS)
+
+    def tick(self, at: datetime) -> None:
+        """Start what is due, store what is done; takes about a second."""
+        self._start_due(at)
+        until = time.monotonic() + TICK_SECONDS
+        while (seconds := until - time.monotonic()) > 0:
+            if not self._running:
+                time.sleep(seconds)
+            self._store_done(wait(self._running, min(seconds, GATHER_SECONDS)).done)
+        self._prune(at)
+
+    def close(self) -> None:
+        """Let go of everything that is held."""
+        for lane in self._lanes.values():
+            lane.shutdown(wait=False, cancel_futures=True)
+        for kept in self._kept.values():
+            kept.connection.close()
+        self._kept.clear()
+
+    def _keep_lease(self) -> bool:
+        if time.monotonic() - self._beat_at >= BEAT_SECONDS:
+            self._beat_at = time.monotonic()
+            is_mine = Heartbeat.objects.hold(self.name, self.holder, datetime.now(UTC))
+            if self._late:
+                Heartbeat.objects.filter(name=self.name).update(late_polls=F("late_polls") + self._late)
+                self._late = 0
+        else:
+            is_mine = Heartbeat.objects.is_held(self.name, self.holder)
+        if not is_mine:
+            self.close()
+        return is_mine
+
+    def _start_due(self, at: datetime) -> None:
+        due = Server.objects.monitored().due(at).shared_by(self.pollers, self.number).select_related("state")
+        running = {server.pk for server, _, _ in self._running.values()}
+        for server in due.order_by("state__failures"):
+            if server.pk not in running:
+                self._start(server, at)
+
+    def _start(self, server: Server, at: datetime) -> None:
+        kept = self._usable(server)
+        try:
+            to = kept.to if kept else None if server.is_local else target(server)
+        except Failure as failure:
+            store.save([Polled(server, at, failure)], self.interval)
+            return
+        lane = "slow" if server.state.failures or (kept and kept.is_slow) else "steady" if kept else "connecting"
+        before = deltas.loaded(server.state.counters)
+        self._running[self._lanes[lane].submit(_poll, kept and kept.connection, to, before)] = server, at, to
+
+    def _usable(self, server: Server) -> _Kept | None:
+        """The server's connection, unless it is old or was opened for other access."""
+        kept = self._kept.pop(server.pk, None)
+        if kept is None:
+            return None
+        is_old = time.monotonic() - kept.connection.opened_at > RECONNECT_SECONDS
+        if is_old or kept.access_revision != server.access_revision:
+            kept.connection.close()
+            return None
+        return kept
+
+    def _store_done(self, done: set[Future[Outcome]]) -> None:
+        polls = []
+        for future in done:
+            server, at, to = self._running.pop(future)
+            connection, outcome = future.result()
+            if connection and isinstance(outcome, Collected):
+                is_slow = outcome.seconds > SLOW_SECONDS
+                self._kept[server.pk] = _Kept(connection, to, server.access_revision, is_slow)
+            self._late += (datetime.now(UTC) - at) // self.interval
+            polls.append(Polled(server, at, outcome))
+        for start in range(0, len(polls), AT_ONCE):
+            store.save(polls[start : start + AT_ONCE], self.interval)
+
+    def _prune(self, at: datetime) -> None:
+        if self.number == 0 and time.monotonic() >= self._prune_at:
+            self._prune_at = time.monotonic() + PRUNE_SECONDS
+            store.prune(at - timedelta(days=settings.TOMO["retention_days"]))
+
+
+def _poll(connection: Connection | None, to: Target | None, before: Counters) -> Outcome:
+    """The part of a poll that runs in a thread: no database, nothing shared."""
+    try:
+        return collect_over(connection, to, before)
+    except Failure as failure:
+        return None, failure
+    except Exception as wrong:  # noqa: BLE001  # the rim of the thread: one server's surprise stays its own
+        log.exception("poll.crashed")
+        return None, Failure(Reason.BAD_ANSWER, to.where if to else "this machine", type(wrong).__name__)

@@ -1,0 +1,138 @@
+"""Preparing a server: scan its host key, have it confirmed, sign in, read everything once, report what is seen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from activity.record import record
+from activity.types import ActivityType, Result
+from metrics import keys, servers, ssh
+from metrics.collect import collect
+from metrics.connections import open_connection, target
+from metrics.failures import Failure
+from metrics.models import Preparation, Server
+from metrics.probe.deltas import Counters
+from metrics.probe.reading import Reading
+
+State = Preparation.State
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a reading: how to tell whether it was seen, and what mends it if not."""
+
+    name: str
+    is_seen: Callable[[Reading], object]
+    remedy: str
+
+
+PARTS = (
+    Part("CPU and cores", lambda r: r.cpu, "Mount /proc, with hidepid at most 1 for /proc/stat."),
+    Part("Memory", lambda r: r.memory, "Make /proc/meminfo readable."),
+    Part("Swap", lambda r: r.swap, "This machine has no swap: there is nothing to mend."),
+    Part("Filesystems", lambda r: r.filesystems, "Install coreutils, for stat -f."),
+    Part(
+        "Filesystems that answer in time",
+        lambda r: r.filesystems and all(one.total_bytes is not None for one in r.filesystems),
+        "A mount hangs: check the server of the network filesystem.",
+    ),
+    Part("Disk I/O", lambda r: r.disks, "Make /proc/diskstats readable; some containers hide it."),
+    Part("Network", lambda r: r.interfaces, "Make /proc/net/dev readable."),
+    Part("Load and uptime", lambda r: r.load and r.uptime_seconds, "Make /proc/loadavg and /proc/uptime readable."),
+    Part("Reboots", lambda r: r.boot_id, "Make /proc/sys/kernel/random/boot_id readable."),
+    Part("Temperatures", lambda r: r.temperatures, "Load the sensor's kernel module; virtual machines have none."),
+    Part("Pressure", lambda r: r.pressure, "Linux 4.20 or newer with psi=1 on the kernel's command line."),
+    Part("Operating system", lambda r: r.facts and r.facts.os, "Provide /etc/os-release."),
+)
+
+
+def begin(server: Server, at: datetime) -> Preparation:
+    """A new preparation, to be scanned next. Those that still ran are ended."""
+    open_ones = server.preparations.filter(finished_at__isnull=True)
+    open_ones.update(state=State.FAILED, finished_at=at, explanation="A new preparation was started.")
+    record(ActivityType.PREPARATION_STARTED, f"Preparation of {server.name} started", server=server)
+    return Preparation.objects.create(server=server, started_at=at)
+
+
+def scan(preparation_id: int, at: datetime) -> None:
+    """Ask for the host key without signing in; goes on at once if it is the confirmed one already."""
+    preparation = _running(preparation_id, State.SCANNING)
+    if preparation is None:
+        return
+    server = preparation.server
+    try:
+        shown = ssh.scan_host_keys(server.hostname, server.port)
+    except Failure as failure:
+        _fail(preparation, failure, at)
+        return
+    preparation.host_keys = [
+        {"type": key_type, "key": key, "fingerprint": keys.fingerprint(key)} for key_type, key in shown.items()
+    ]
+    preparation.state = State.CONFIRMING
+    preparation.save()
+    if {key.type: key.key for key in server.host_keys.all()} == shown:
+        confirm(preparation, at, is_new=False)
+        test(preparation_id, at)
+
+
+def confirm(preparation: Preparation, at: datetime, *, is_new: bool = True) -> None:
+    """The administrator says that the scanned host keys are the server's own."""
+    if is_new:
+        servers.accept_host_keys(preparation.server, preparation.host_keys, at)
+    Preparation.objects.filter(pk=preparation.pk, state=State.CONFIRMING).update(state=State.TESTING)
+
+
+def test(preparation_id: int, at: datetime) -> None:
+    """Sign in, read everything once, report; from then on the server is polled."""
+    preparation = _running(preparation_id, State.TESTING)
+    if preparation is None:
+        return
+    server = preparation.server
+    try:
+        reading = _read_once(server)
+    except Failure as failure:
+        _fail(preparation, failure, at)
+        return
+    preparation.report = report(reading)
+    preparation.state, preparation.finished_at = State.COMPLETE, at
+    preparation.save()
+    unseen = [part["part"] for part in preparation.report if not part["seen"]]
+    record(
+        ActivityType.PREPARATION_COMPLETE,
+        f"Preparation of {server.name} complete",
+        server=server,
+        details={"not_seen": unseen},
+    )
+    servers.begin_polling(server, at)
+
+
+def report(reading: Reading) -> list[dict[str, Any]]:
+    """Part by part: whether it can be read and, if not, what mends it."""
+    seen = [(part, bool(part.is_seen(reading))) for part in PARTS]
+    return [{"part": part.name, "seen": is_seen, "remedy": "" if is_seen else part.remedy} for part, is_seen in seen]
+
+
+def _read_once(server: Server) -> Reading:
+    connection = open_connection(None if server.is_local else target(server))
+    try:
+        return collect(connection.probe, Counters()).reading
+    finally:
+        connection.close()
+
+
+def _running(preparation_id: int, state: str) -> Preparation | None:
+    return Preparation.objects.select_related("server__state").filter(pk=preparation_id, state=state).first()
+
+
+def _fail(preparation: Preparation, failure: Failure, at: datetime) -> None:
+    preparation.state, preparation.finished_at = State.FAILED, at
+    preparation.reason, preparation.explanation = failure.reason, failure.explanation[:500]
+    preparation.save()
+    record(
+        ActivityType.PREPARATION_FAILED,
+        f"Preparation of {preparation.server.name} failed: {failure.reason}",
+        server=preparation.server,
+        result=Result.FAILURE,
+        details={"reason": str(failure.reason), "explanation": failure.explanation},
+    )

@@ -1,0 +1,275 @@
+"""What one asks about servers; the answers are frozen, and every face renders the same ones."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, models
+
+from metrics.models import (
+    Filesystem,
+    FilesystemMetrics,
+    Heartbeat,
+    Interface,
+    InterfaceMetrics,
+    Sensor,
+    Server,
+    ServerMetrics,
+    Status,
+    TemperatureMetrics,
+)
+from metrics.models.fields import OWNER_BITS, SLOT_SECONDS, slot_key
+from metrics.models.parts import Part
+from metrics.models.server import ServerQuerySet
+from metrics.models.server_metrics import share_of
+from metrics.periods import Span
+
+OWNERS = 1 << OWNER_BITS
+UNSUMMED = {"id", "cores_percent"}
+
+# Every ten-second slot of a span, for looking samples up by their keys: a server's history is so found without an
+# index that would scatter each round over the table.
+SLOTS = """WITH RECURSIVE slots(slot) AS (
+  SELECT CAST(%s AS bigint) UNION ALL SELECT slot + %s FROM slots WHERE slot + %s < %s
+) """
+
+
+@dataclass(frozen=True)
+class ServerRow:
+    """A server with its state and its newest sample; `latest` is None where there is none that may be shown.
+
+    `is_fresh` says whether the sample is current; one that is not is shown as old, with its age.
+    """
+
+    server: Server
+    status: Status
+    tags: tuple[str, ...]
+    latest: ServerMetrics | None
+    is_fresh: bool
+    age: timedelta | None
+
+    @property
+    def name(self) -> str:
+        return self.server.name
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The servers together. Averages are over fresh samples of servers that are online: `counted` of them.
+
+    `cpu_percent` is weighted by cores, memory and disk are sums; `mean_*` are plain means of the servers' percents.
+    """
+
+    total: int
+    online: int
+    offline: int
+    pending: int
+    paused: int
+    counted: int
+    cpu_percent: float | None
+    memory_percent: float | None
+    disk_percent: float | None
+    mean_cpu_percent: float | None
+    mean_memory_percent: float | None
+    mean_disk_percent: float | None
+    busiest: tuple[str, float] | None
+    fullest_memory: tuple[str, float] | None
+    fullest_disk: tuple[str, float] | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """Figures by name over a span: a mean, lowest and highest value per step; None is a gap.
+
+    `counts` tells how many samples are in each step.
+    """
+
+    span: Span
+    counts: list[int]
+    mean: dict[str, list[float | None]]
+    low: dict[str, list[float | None]]
+    high: dict[str, list[float | None]]
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(self.counts)
+
+
+def interval() -> timedelta:
+    return timedelta(seconds=settings.TOMO["poll_seconds"])
+
+
+def server_rows(servers: ServerQuerySet, at: datetime) -> list[ServerRow]:
+    """These servers with their newest samples: three queries, however many they are."""
+    return [_row(server, at) for server in servers.with_latest()]
+
+
+def server_row(server: Server, at: datetime) -> ServerRow:
+    return _row(server, at)
+
+
+def fleet(rows: Sequence[ServerRow]) -> Fleet:
+    """The sums of server_rows()."""
+    statuses = [row.status for row in rows]
+    fresh = [(row, row.latest) for row in rows if row.latest and row.is_fresh and row.status == Status.ONLINE]
+    samples = [sample for _, sample in fresh]
+    weighted = [(s.cpu_percent, len(s.cores_percent or b"") or 1) for s in samples if s.cpu_percent is not None]
+    return Fleet(
+        total=len(rows),
+        online=statuses.count(Status.ONLINE),
+        offline=statuses.count(Status.OFFLINE),
+        pending=statuses.count(Status.PENDING),
+        paused=statuses.count(Status.PAUSED),
+        counted=len(fresh),
+        cpu_percent=sum(p * cores for p, cores in weighted) / sum(c for _, c in weighted) if weighted else None,
+        memory_percent=_together((s.memory_used_bytes, s.memory_total_bytes) for s in samples),
+        disk_percent=_together(
+            (s.disk_used_bytes, None if s.disk_available_bytes is None else s.disk_used_bytes + s.disk_available_bytes)
+            for s in samples
+            if s.disk_used_bytes is not None
+        ),
+        mean_cpu_percent=_mean(s.cpu_percent for s in samples),
+        mean_memory_percent=_mean(s.memory_percent for s in samples),
+        mean_disk_percent=_mean(s.disk_percent for s in samples),
+        busiest=_worst((row.name, sample.cpu_percent) for row, sample in fresh),
+        fullest_memory=_worst((row.name, sample.memory_percent) for row, sample in fresh),
+        fullest_disk=_worst((row.name, sample.disk_percent) for row, sample in fresh),
+    )
+
+
+def server_series(server_id: int, span: Span) -> Series:
+    """All figures of one server."""
+    return _series(ServerMetrics, server_id, server_id, span)
+
+
+def part_series(part: Part, span: Span) -> Series:
+    """The figures of one filesystem, interface or sensor."""
+    return _series(SAMPLES_OF[type(part)], part.server_id, part.pk, span)
+
+
+def core_series(server_id: int, span: Span) -> list[list[float | None]]:
+    """Busy percent per core (outer list) and step, as means."""
+    sums: list[list[list[float]]] = []
+    for step, cores in _rows(ServerMetrics, server_id, server_id, span, "m.cores_percent"):
+        for number, half in enumerate(bytes(cores or b"")):
+            while len(sums) <= number:
+                sums.append([[] for _ in range(span.points)])
+            if half != 255:
+                sums[number][step].append(half / 2)
+    return [[sum(values) / len(values) if values else None for values in core] for core in sums]
+
+
+def parts_now(server: Server) -> dict[type[Part], list[tuple[Any, Any]]]:
+    """The parts that the newest sample saw, each with its figures: [(Filesystem, FilesystemMetrics), …] by type."""
+    latest = server.state.latest_id
+    if latest is None:
+        return {model: [] for model in SAMPLES_OF}
+    slot = latest >> OWNER_BITS
+    found: dict[type[Part], list[tuple[Any, Any]]] = {}
+    for model, samples in SAMPLES_OF.items():
+        parts = {slot_key(slot, part.pk): part for part in model._default_manager.filter(server=server)}
+        figures = samples._default_manager.in_bulk(list(parts))
+        found[model] = sorted(((parts[key], row) for key, row in figures.items()), key=lambda pair: str(pair[0]))
+    return found
+
+
+def sparklines(name: str, servers: Sequence[int], span: Span) -> dict[int, list[float | None]]:
+    """One figure of many servers at each step's first slot, by server id: key look-ups, no scan."""
+    field = ServerMetrics._meta.get_field(name)
+    found: dict[int, list[float | None]] = {server: [None] * span.points for server in servers}
+    sql = (
+        SLOTS + f"SELECT slot, s.id, m.{field.column} FROM slots CROSS JOIN metrics_server s "  # noqa: S608
+        f"JOIN metrics_servermetrics m ON m.id = slot * {OWNERS} + s.id"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [span.start, span.step, span.step, span.end])
+        for slot, server, value in cursor.fetchall():
+            if server in found:
+                found[server][(slot - span.start) // span.step] = _in_units(field, value)
+    return found
+
+
+def has_history(seconds: int, at: datetime) -> bool:
+    """Whether the oldest sample is older than that."""
+    oldest = ServerMetrics.objects.order_by("pk").values_list("pk", flat=True).first()
+    return oldest is not None and (oldest >> OWNER_BITS) < at.timestamp() - seconds
+
+
+SAMPLES_OF: dict[type[Part], type[models.Model]] = {
+    Filesystem: FilesystemMetrics,
+    Interface: InterfaceMetrics,
+    Sensor: TemperatureMetrics,
+}
+
+
+def _row(server: Server, at: datetime) -> ServerRow:
+    state = server.state
+    age = at - state.polled_at if state.polled_at else None
+    return ServerRow(
+        server=server,
+        status=server.status,
+        tags=tuple(tag.name for tag in server.tags.all()),
+        latest=state.latest,
+        is_fresh=server.status == Status.ONLINE and state.is_fresh(at, interval()),
+        age=age,
+    )
+
+
+def _series(model: type[models.Model], server_id: int, owner_id: int, span: Span) -> Series:
+    """Roll-ups slot in here: today every period is answered from samples."""
+    fields = [field for field in model._meta.concrete_fields if field.name not in UNSUMMED]
+    aggregates = ", ".join(f"AVG(m.{f.column}), MIN(m.{f.column}), MAX(m.{f.column})" for f in fields)
+    counts = [0] * span.points
+    empty: dict[str, list[float | None]] = {field.name: [None] * span.points for field in fields}
+    mean, low, high = ({name: list(gaps) for name, gaps in empty.items()} for _ in range(3))
+    for step, count, *values in _rows(model, server_id, owner_id, span, f"COUNT(*), {aggregates}", grouped=True):
+        counts[step] = count
+        for index, field in enumerate(fields):
+            for kept, value in zip((mean, low, high), values[3 * index : 3 * index + 3], strict=True):
+                kept[field.name][step] = _in_units(field, value)
+    return Series(span, counts, mean, low, high)
+
+
+def _rows(
+    model: type[models.Model], server_id: int, owner_id: int, span: Span, columns: str, *, grouped: bool = False
+) -> Iterable[tuple[Any, ...]]:
+    """(step, *columns) of an owner's samples; the server's own samples tell in which slots there are any."""
+    step = f"(slot - {span.start}) / {span.step}"
+    sql = SLOTS + f"SELECT {step}, {columns} FROM slots "  # noqa: S608
+    sql += f"JOIN metrics_servermetrics s ON s.id = slot * {OWNERS} + {server_id} "
+    sql += f"JOIN {model._meta.db_table} m ON m.id = slot * {OWNERS} + {owner_id} "
+    sql += f"GROUP BY {step}" if grouped else ""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [span.start, SLOT_SECONDS, SLOT_SECONDS, span.end])
+        return list(cursor.fetchall())
+
+
+def _in_units(field: Any, value: Any) -> float | None:
+    """A column's raw value in the field's own unit."""
+    if value is None:
+        return None
+    convert = getattr(field, "from_db_value", None)
+    return convert(float(value)) if convert else float(value)
+
+
+def _together(pairs: Iterable[tuple[int | None, int | None]]) -> float | None:
+    known = [(part, total) for part, total in pairs if part is not None and total]
+    return share_of(sum(part for part, _ in known), sum(total for _, total in known))
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _worst(values: Iterable[tuple[str, float | None]]) -> tuple[str, float] | None:
+    known = [(name, value) for name, value in values if value is not None]
+    return max(known, key=lambda pair: pair[1]) if known else None
+
+
+def poller_silence(at: datetime) -> timedelta | None:
+    """How long ago the quietest poller last gave a sign of life; None if one never did."""
+    beats = Heartbeat.objects.filter(name__in=settings.POLL_CLUSTERS).values_list("at", flat=True)
+    return at - min(beats) if len(beats) == len(settings.POLL_CLUSTERS) else None

@@ -1,0 +1,86 @@
+"""The resident probe: started once on a channel, then a line in and a whole answer out, each with a deadline."""
+
+import re
+import time
+from typing import Protocol
+
+from metrics.failures import Failure, Reason
+from metrics.probe import protocol
+from metrics.probe.protocol import Request
+
+START_SECONDS = 10.0
+ANSWER_SECONDS = 10.0
+BEFORE_READY_BYTES = 64 * 1024  # what start-up files may print before the probe is ready
+
+
+class Channel(Protocol):
+    """Bytes to and from the probe."""
+
+    def send(self, data: bytes, seconds: float) -> None:
+        """Raises OSError if it cannot be sent within `seconds`."""
+
+    def receive(self, seconds: float) -> bytes:
+        """What has come; b"" once the other side closed. Raises TimeoutError after `seconds`, OSError if it broke."""
+
+    def close(self) -> None: ...
+
+
+class ResidentProbe:
+    """A running probe. Calling it with a request gives the answer's text (a `protocol.Run`).
+
+    `where` is the server's address for people, `asked` how many requests there were.
+    """
+
+    def __init__(self, channel: Channel, where: str) -> None:
+        """Start the probe. Raises Failure."""
+        self._channel = channel
+        self.where = where
+        self.asked = 0
+        deadline = time.monotonic() + START_SECONDS
+        self._send(protocol.script().encode(), deadline)
+        self._receive_until(re.compile(rf"^{protocol.READY}\n".encode(), re.MULTILINE), deadline, BEFORE_READY_BYTES)
+
+    def request(self, *, wants_facts: bool = False, looks_for_mounts: bool = False) -> Request:
+        """The next request; the first one asks for everything."""
+        self.asked += 1
+        first = self.asked == 1
+        return protocol.request(
+            self.asked, wants_facts=wants_facts or first, looks_for_mounts=looks_for_mounts or first
+        )
+
+    def __call__(self, asked: Request) -> str:
+        """The whole answer, UTF-8 with replacement. Raises Failure."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        self._send(asked.line.encode(), deadline)
+        end = re.compile(rf"^{re.escape(asked.end)}".encode(), re.MULTILINE)
+        return self._receive_until(end, deadline, protocol.ANSWER_LIMIT_BYTES).decode(errors="replace")
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        try:
+            self._channel.send(data, deadline - time.monotonic())
+        except TimeoutError:
+            raise Failure(Reason.TOO_SLOW, self.where) from None
+        except OSError:
+            raise Failure(Reason.DISCONNECTED, self.where) from None
+
+    def _receive_until(self, end: re.Pattern[bytes], deadline: float, most: int) -> bytes:
+        """Everything up to the end mark: one deadline over all of it, however slowly it drips."""
+        received = bytearray()
+        while True:
+            looked_at = max(len(received) - 200, 0)
+            try:
+                chunk = self._channel.receive(deadline - time.monotonic())
+            except TimeoutError:
+                raise Failure(Reason.TOO_SLOW, self.where) from None
+            except OSError:
+                raise Failure(Reason.DISCONNECTED, self.where) from None
+            if not chunk:
+                raise Failure(Reason.COMMAND_FAILED if not self.asked else Reason.DISCONNECTED, self.where)
+            received += chunk
+            if found := end.search(received, looked_at):
+                return bytes(received[: found.end()])
+            if len(received) > most:
+                raise Failure(Reason.BAD_ANSWER, self.where, f"more than {most // 1024} KiB")

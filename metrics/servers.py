@@ -1,0 +1,169 @@
+"""The story of a server for its administrators: added, changed, deleted, its host key accepted."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from activity.record import record
+from activity.types import ActivityType
+from metrics import keys
+from metrics.models import Credential, HostKey, Server, ServerState, Tag
+from metrics.models.credential import CredentialKind
+from metrics.models.server import Transport
+
+LOCAL_NAME = "this-machine"
+ADDRESS = ("hostname", "port", "username")
+WATCHED = ("name", *ADDRESS, "notes", "paused")
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A credential on its way in. `public_key` is the authorized_keys line of a key."""
+
+    kind: CredentialKind
+    text: str
+    public_key: str = ""
+
+    @classmethod
+    def generated(cls) -> "Secret":
+        private, public = keys.generate()
+        return cls(CredentialKind.GENERATED, private, public)
+
+    @classmethod
+    def from_key(cls, text: str, passphrase: str = "") -> "Secret":
+        """Raises keys.WrongKey."""
+        private, public = keys.parse(text, passphrase)
+        return cls(CredentialKind.KEY, private, public)
+
+    @classmethod
+    def from_password(cls, text: str) -> "Secret":
+        return cls(CredentialKind.PASSWORD, text)
+
+
+class NeedsPassword(ValueError):
+    """A server with a password got another address, and the password is never sent there unasked."""
+
+
+def add(server: Server, secret: Secret | None, tags: Iterable[str], at: datetime) -> Server:
+    """Store a new server. It is polled once it was prepared."""
+    with transaction.atomic():
+        server.save()
+        ServerState.objects.create(server=server, since=at)
+        set_tags(server, tags)
+        if secret:
+            _give(server, secret)
+        details = {"address": server.address, "tags": sorted(tags), "credential": secret and str(secret.kind)}
+        record(ActivityType.SERVER_ADDED, f"{server.name} added", server=server, details=details)
+    return server
+
+
+def change(server: Server, secret: Secret | None, tags: Iterable[str] | None, at: datetime) -> None:
+    """Store a changed server and record what changed. `secret` replaces its credential; None keeps it.
+
+    Raises NeedsPassword if the address changes under a password that is not given anew.
+    """
+    with transaction.atomic():
+        before = Server.objects.prefetch_related("tags").get(pk=server.pk)
+        tags_before = sorted(tag.name for tag in before.tags.all())
+        has_moved = any(getattr(before, name) != getattr(server, name) for name in ADDRESS)
+        kept = _kept_secret(before) if has_moved and not secret else None
+        if has_moved or secret:
+            server.access_revision = before.access_revision + 1
+        server.save()
+        if (server.hostname, server.port) != (before.hostname, before.port):
+            server.host_keys.all().delete()
+        if secret or kept:
+            _give(server, secret or kept)
+        if tags is not None:
+            set_tags(server, tags)
+        after = {name: getattr(server, name) for name in WATCHED} | {"tags": sorted(tags) if tags is not None else tags_before}
+        old = {name: getattr(before, name) for name in WATCHED} | {"tags": tags_before}
+        changed = [name for name in after if after[name] != old[name]]
+        details: dict[str, Any] = {
+            "before": {name: old[name] for name in changed},
+            "after": {name: after[name] for name in changed},
+        }
+        if secret:
+            details["credential_replaced_by"] = str(secret.kind)
+        if changed or secret:
+            record(ActivityType.SERVER_UPDATED, f"{server.name} changed", server=server, details=details)
+        if has_moved or secret or before.paused != server.paused:
+            _poll_anew(server, at)
+
+
+def delete(server: Server) -> None:
+    """Delete a server. Its samples go with their retention; its activity stays."""
+    with transaction.atomic():
+        record(ActivityType.SERVER_DELETED, f"{server.name} deleted", server=server, details={"address": server.address})
+        server.delete()
+
+
+def accept_host_keys(server: Server, shown: list[dict[str, str]], at: datetime) -> None:
+    """Pin these host keys ([{type, key}]) in place of those before, and let the server be polled again."""
+    with transaction.atomic():
+        before = [key.fingerprint for key in server.host_keys.all()]
+        server.host_keys.all().delete()
+        HostKey.objects.bulk_create(
+            HostKey(server=server, type=key["type"], key=key["key"], accepted_at=at) for key in shown
+        )
+        Server.objects.filter(pk=server.pk).update(access_revision=server.access_revision + 1)
+        server.refresh_from_db(fields=["access_revision"])
+        details = {"before": before, "after": [keys.fingerprint(key["key"]) for key in shown]}
+        record(ActivityType.HOST_KEY_ACCEPTED, f"Host key of {server.name} accepted", server=server, details=details)
+        if server.state.status == "offline":
+            _poll_anew(server, at)
+
+
+def poll_soon(server: Server, at: datetime) -> bool:
+    """Have the poller poll it at once; False if it waits to be prepared or mended first."""
+    return bool(ServerState.objects.filter(server=server, next_poll_at__isnull=False).update(next_poll_at=at))
+
+
+def begin_polling(server: Server, at: datetime) -> None:
+    """From now on it is polled."""
+    ServerState.objects.filter(server=server).update(next_poll_at=at)
+
+
+def watch_this_machine(at: datetime) -> Server | None:
+    """Add the machine that runs the product, unless it is there; None if it is."""
+    if Server.objects.filter(transport=Transport.LOCAL).exists():
+        return None
+    name = LOCAL_NAME
+    while Server.objects.filter(name=name).exists():
+        name += "-local"
+    server = add(Server(name=name, hostname="localhost", transport=Transport.LOCAL), None, [], at)
+    begin_polling(server, at)
+    return server
+
+
+def set_tags(server: Server, names: Iterable[str]) -> None:
+    server.tags.set([Tag.objects.get_or_create(name=name)[0] for name in names])
+
+
+def _give(server: Server, secret: Secret | None) -> None:
+    assert secret
+    credential = Credential(server=server, kind=secret.kind, public_key=secret.public_key)
+    credential.seal(secret.text)
+    credential.save()
+
+
+def _kept_secret(before: Server) -> Secret | None:
+    """A key may be used at another address; a password is not sent to one without being asked for."""
+    credential = Credential.objects.filter(server=before).first()
+    if credential is None:
+        return None
+    if credential.kind == CredentialKind.PASSWORD:
+        raise NeedsPassword("The password belongs to the address before: enter it again for the new one.")
+    return Secret(CredentialKind(credential.kind), credential.open(), credential.public_key)
+
+
+def _poll_anew(server: Server, at: datetime) -> None:
+    """Forget the failures: something was mended. Without a host key it waits to be prepared."""
+    can_be_polled = server.is_local or server.host_keys.exists()
+    was_polled = ServerState.objects.filter(server=server).exclude(status="pending").exists()
+    ServerState.objects.filter(server=server).update(
+        failures=0, failing_since=None, next_poll_at=at if can_be_polled and was_polled else None
+    )

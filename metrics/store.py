@@ -1,0 +1,268 @@
+"""The only writer of samples, of what servers are made of, and of their state."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, models, transaction
+
+from activity.record import record
+from metrics import backoff, transitions
+from metrics.collect import Collected
+from metrics.failures import Failure
+from metrics.models import (
+    Filesystem,
+    FilesystemMetrics,
+    Interface,
+    InterfaceMetrics,
+    Sensor,
+    Server,
+    ServerMetrics,
+    ServerState,
+    TemperatureMetrics,
+)
+from metrics.models.fields import slot_at, slot_key
+from metrics.models.parts import Part
+from metrics.probe import deltas
+from metrics.probe.deltas import Sample
+from metrics.probe.reading import Reading
+from metrics.transitions import Change, Reachability
+
+NEW_NAMES_A_DAY = 1000
+PRUNED_AT_ONCE = timedelta(hours=1)
+SAMPLES = (ServerMetrics, FilesystemMetrics, InterfaceMetrics, TemperatureMetrics)
+STATE_FIELDS = (
+    "status since reason explanation failures failing_since next_poll_at polled_at poll_milliseconds latest boot_id"
+    " clock_skew_seconds facts counters"
+).split()
+
+
+@dataclass(frozen=True)
+class Polled:
+    """A poll's end: what it collected, or why it failed. `server` is as it was when the poll began."""
+
+    server: Server
+    at: datetime
+    outcome: Collected | Failure
+
+
+@dataclass
+class _Rows:
+    """What one transaction inserts."""
+
+    samples: dict[type[models.Model], list[tuple[Any, ...]]] = field(default_factory=lambda: {m: [] for m in SAMPLES})
+    changes: list[tuple[Server, datetime, Change]] = field(default_factory=list)
+
+
+def save(polls: Sequence[Polled], interval: timedelta) -> None:
+    """Store polls, all of them or none: samples, states, and what they changed.
+
+    A poll of a server that was deleted, paused or given other access meanwhile is dropped. Samples are unique per
+    server and slot: the first one stands.
+    """
+    with transaction.atomic():
+        revisions = dict(
+            Server.objects.monitored().filter(pk__in=[p.server.pk for p in polls]).values_list("pk", "access_revision")
+        )
+        current = [poll for poll in polls if revisions.get(poll.server.pk) == poll.server.access_revision]
+        rows = _Rows()
+        for poll in current:
+            if isinstance(poll.outcome, Failure):
+                _fail(poll, poll.outcome, interval, rows)
+            else:
+                _succeed(poll, poll.outcome, interval, rows)
+        for model, values in rows.samples.items():
+            _insert(model, values)
+        _update_states([poll.server.state for poll in current])
+        for server, at, change in rows.changes:
+            record(
+                change.kind, change.message, server=server, result=change.result, details=change.details, at=at
+            )
+
+
+def reachability(state: ServerState) -> Reachability:
+    return Reachability(
+        state.status, state.since, state.reason, state.explanation, state.failures, state.failing_since
+    )
+
+
+def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Rows) -> None:
+    server, state, reading = poll.server, poll.server.state, collected.reading
+    after, changes = transitions.succeeded(reachability(state), server.name, poll.at)
+    changes += transitions.rebooted(server.name, state.boot_id, reading.boot_id, reading.uptime_seconds)
+    slot = slot_at(poll.at)
+    key = slot_key(slot, server.pk)
+    rows.samples[ServerMetrics].append(_server_row(key, collected.sample))
+    _add_parts(server, poll.at, slot, collected.sample, rows)
+    rows.changes += [(server, poll.at, change) for change in changes]
+    _set(state, after)
+    state.next_poll_at = backoff.next_round(collected.received_at, interval)
+    state.polled_at = collected.received_at
+    state.poll_milliseconds = round(collected.seconds * 1000)
+    state.latest_id = key
+    state.boot_id = reading.boot_id or ""
+    state.clock_skew_seconds = clock_skew(reading, collected.received_at)
+    state.counters = deltas.dumped(deltas.counters(reading))
+    if reading.facts:
+        state.facts = facts(reading)
+
+
+def _fail(poll: Polled, failure: Failure, interval: timedelta, rows: _Rows) -> None:
+    state = poll.server.state
+    after, changes = transitions.failed(
+        reachability(state), poll.server.name, failure.reason, failure.explanation, poll.at
+    )
+    rows.changes += [(poll.server, poll.at, change) for change in changes]
+    _set(state, after)
+    state.next_poll_at = backoff.next_try(
+        failure.reason,
+        failures=after.failures,
+        failing_since=after.failing_since or poll.at,
+        at=poll.at,
+        interval=interval,
+        jitter=poll.server.pk * 0.618 % 1,
+    )
+
+
+def _set(state: ServerState, after: Reachability) -> None:
+    for name, value in vars(after).items():
+        setattr(state, name, value)
+
+
+def facts(reading: Reading) -> dict[str, Any]:
+    """What seldom changes, as it is kept on the server's state."""
+    known = reading.facts
+    return {
+        "os": known and known.os,
+        "kernel": known and known.kernel,
+        "architecture": known and known.architecture,
+        "cpu_model": known and known.cpu_model,
+        "cores": len(reading.cores) or None,
+        "cut": list(reading.cut),
+        "memory_is_estimate": bool(reading.memory and reading.memory.is_estimate),
+    }
+
+
+def clock_skew(reading: Reading, received_at: datetime) -> int | None:
+    """How many seconds the server's clock is ahead of ours (boot time + uptime, against our receive time)."""
+    if reading.booted_at is None or reading.uptime_seconds is None:
+        return None
+    skew = reading.booted_at + reading.uptime_seconds - received_at.timestamp()
+    return round(skew) if abs(skew) < 2**31 else None
+
+
+def _server_row(key: int, sample: Sample) -> tuple[Any, ...]:
+    """A ServerMetrics row, in the order of its fields."""
+    cpu, memory, swap, disk = sample.cpu, sample.memory, sample.swap, sample.disk
+    root = next((one for one in sample.filesystems or () if one.mount == "/"), None)
+    rates, pressure = sample.network_rates, sample.pressure or {}
+    averages = [pressure.get(name) for name in ("cpu", "memory", "io")]
+    return (
+        key,
+        *((cpu.busy, cpu.user, cpu.system, cpu.iowait, cpu.steal) if cpu else [None] * 5),
+        _core_bytes(sample.cores),
+        *((memory.total_bytes, memory.used_bytes, memory.cache_bytes) if memory else [None] * 3),
+        *((swap.total_bytes, swap.used_bytes) if swap else [None] * 2),
+        *((root.total_bytes, root.used_bytes, root.available_bytes) if root else [None] * 3),
+        *((disk.read_bytes_per_second, disk.written_bytes_per_second, disk.busy_percent) if disk else [None] * 3),
+        *((sample.network.receive_bytes, sample.network.transmit_bytes) if sample.network else [None] * 2),
+        *((rates.receive_bytes_per_second, rates.transmit_bytes_per_second) if rates else [None] * 2),
+        *(sample.load or [None] * 3),
+        sample.uptime_seconds,
+        sample.measured_seconds,
+        *(value for one in averages for value in ((one.avg10_percent, one.avg60_percent) if one else (None, None))),
+    )
+
+
+def _core_bytes(cores: dict[int, float]) -> bytes | None:
+    """A byte per core, in half percents; 255 where it is not known."""
+    if not cores:
+        return None
+    return bytes(round(cores[n] * 2) if n in cores else 255 for n in range(min(max(cores) + 1, 1024)))
+
+
+def _add_parts(server: Server, at: datetime, slot: int, sample: Sample, rows: _Rows) -> None:
+    filesystems = {one.mount: one for one in sample.filesystems or ()}
+    for name, part in _parts(Filesystem, server, at, {
+        mount: {"device": one.device, "type": one.type, "is_read_only": one.is_read_only}
+        for mount, one in filesystems.items()
+    }).items():
+        one = filesystems[name]
+        sizes = (one.total_bytes, one.used_bytes, one.available_bytes, one.inodes_total, one.inodes_used)
+        rows.samples[FilesystemMetrics].append((slot_key(slot, part), *sizes))
+    for name, part in _parts(Interface, server, at, {
+        name: {"is_counted": one.is_counted} for name, one in sample.interfaces.items()
+    }).items():
+        counters, rate = sample.interfaces[name], sample.interface_rates.get(name)
+        rows.samples[InterfaceMetrics].append((
+            slot_key(slot, part),
+            counters.receive_bytes,
+            counters.transmit_bytes,
+            rate and rate.receive_bytes_per_second,
+            rate and rate.transmit_bytes_per_second,
+            counters.errors,
+            counters.drops,
+        ))
+    temperatures = sample.temperatures or {}
+    for name, part in _parts(Sensor, server, at, {name: {} for name in temperatures}).items():
+        rows.samples[TemperatureMetrics].append((slot_key(slot, part), temperatures[name]))
+
+
+def _parts(
+    model: type[Part], server: Server, at: datetime, seen: dict[str, dict[str, Any]]
+) -> dict[str, int]:
+    """The ids of a server's parts by name; new ones are added, at most a thousand a day."""
+    if not seen:
+        return {}
+    known = {part.name: part for part in model._default_manager.filter(server=server, name__in=seen)}
+    new = [name for name in seen if name not in known]
+    if new:
+        added = model._default_manager.filter(server=server, added_at__gt=at - timedelta(days=1)).count()
+        for name in new[: max(NEW_NAMES_A_DAY - added, 0)]:
+            known[name] = model._default_manager.create(server=server, name=name, added_at=at, seen_at=at, **seen[name])
+    for name, part in known.items():
+        changed = {key: value for key, value in seen[name].items() if getattr(part, key) != value}
+        if changed or at - part.seen_at > timedelta(days=1):
+            model._default_manager.filter(pk=part.pk).update(seen_at=at, **changed)
+    return {name: part.pk for name, part in known.items()}
+
+
+def _insert(model: type[models.Model], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Many rows in one statement; a row that is there already stands. bulk_create costs twenty times as much."""
+    fields = model._meta.concrete_fields
+    values = [
+        tuple(one.get_db_prep_save(value, connection) for one, value in zip(fields, row, strict=True)) for row in rows
+    ]
+    if not values:
+        return
+    columns = ", ".join(connection.ops.quote_name(one.column) for one in fields)
+    marks = ", ".join(["%s"] * len(fields))
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING", values)  # noqa: S608
+
+
+def _update_states(states: list[ServerState]) -> None:
+    fields = [ServerState._meta.get_field(name) for name in STATE_FIELDS]
+    values = [
+        (*(one.get_db_prep_save(getattr(state, one.attname), connection) for one in fields), state.pk)  # type: ignore[union-attr]
+        for state in states
+    ]
+    columns = ", ".join(f"{connection.ops.quote_name(one.column)} = %s" for one in fields)  # type: ignore[union-attr]
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE metrics_serverstate SET {columns} WHERE server_id = %s", values)  # noqa: S608
+
+
+def prune(before: datetime) -> int:
+    """Delete samples older than that, at most an hour of them at once so that nobody waits; returns how many."""
+    deleted = 0
+    for model in SAMPLES:
+        manager = model._default_manager
+        oldest = manager.order_by("pk").values_list("pk", flat=True).first()
+        if oldest is None:
+            continue
+        hour = int(PRUNED_AT_ONCE.total_seconds())
+        end = min(slot_key(slot_at(before), 1) - 1, oldest + slot_key(hour, 1) - 1)
+        deleted += manager.filter(pk__lt=end)._raw_delete(manager.db) if oldest < end else 0
+    return deleted

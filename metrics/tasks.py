@@ -1,0 +1,65 @@
+"""What django-q2 runs."""
+
+import os
+import time
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django_q.models import OrmQ
+
+from metrics import preparation
+from metrics.models import Heartbeat
+from metrics.poller import Poller
+
+LONGEST_SLICE_SECONDS = 300.0
+SUCCESSOR_SECONDS = 2.0
+
+_poller: Poller | None = None
+
+
+def poll() -> None:
+    """A slice of polling: goes on until the next scheduled slice waits in the queue, so that none pile up.
+
+    The rounds keep their own clock inside, whatever the scheduler's step; connections outlast the slice.
+    """
+    name = os.environ.get("Q_CLUSTER_NAME", settings.POLL_CLUSTERS[0])
+    over_at = time.monotonic() + LONGEST_SLICE_SECONDS
+    looked_at = 0.0
+
+    def is_over() -> bool:
+        nonlocal looked_at
+        now = time.monotonic()
+        if now < over_at and now - looked_at < SUCCESSOR_SECONDS:
+            return False
+        looked_at = now
+        return now >= over_at or OrmQ.objects.filter(key=name).count() > 1
+
+    _this_process(name).run(is_over)
+
+
+def _this_process(name: str) -> Poller:
+    """The poller of this process; one inherited over a fork is dropped without touching its connections."""
+    global _poller  # noqa: PLW0603
+    if _poller is None or _poller.process != os.getpid():
+        _poller = Poller(
+            name=name,
+            number=settings.POLL_CLUSTERS.index(name),
+            pollers=len(settings.POLL_CLUSTERS),
+            interval=timedelta(seconds=settings.TOMO["poll_seconds"]),
+        )
+    return _poller
+
+
+def beat() -> None:
+    """A sign of life of the task cluster, asked for by the supervisor."""
+    Heartbeat.objects.beat("tasks", datetime.now(UTC))
+
+
+def scan(preparation_id: int) -> None:
+    """The first half of a preparation."""
+    preparation.scan(preparation_id, datetime.now(UTC))
+
+
+def test(preparation_id: int) -> None:
+    """The second half of a preparation."""
+    preparation.test(preparation_id, datetime.now(UTC))
