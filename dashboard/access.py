@@ -60,11 +60,20 @@ def confirmed(view: View[P]) -> View[P]:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        if datetime.now(UTC).timestamp() - request.session.get("confirmed_at", 0) <= CONFIRMED_SECONDS:
+        if is_confirmed(request):
             return view(request, *args, **kwargs)
-        return redirect(f"{reverse('confirm')}?{urlencode({'next': request.get_full_path()})}")
+        return ask_for_password(request, back_to=request.get_full_path())
 
     return guarded
+
+
+def is_confirmed(request: HttpRequest) -> bool:
+    return bool(datetime.now(UTC).timestamp() - request.session.get("confirmed_at", 0) <= CONFIRMED_SECONDS)
+
+
+def ask_for_password(request: HttpRequest, back_to: str) -> HttpResponse:
+    """Away to the password, and back to an address that can be opened."""
+    return redirect(f"{reverse('confirm')}?{urlencode({'next': back_to})}")
 
 
 def remember_confirmation(request: HttpRequest, at: datetime) -> None:

@@ -1,1 +1,31 @@
-urlpatterns = []
+"""Every address on one screen."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from dashboard import api
+from dashboard.views import access, activity, health, overview, preparation, servers
+
+urlpatterns = [
+    path("", overview.overview, name="overview"),
+    path("servers", servers.server_list, name="servers"),
+    path("servers/add", servers.add, name="server_add"),
+    path("servers/<int:server_id>", servers.server, name="server"),
+    path("servers/<int:server_id>/charts", servers.charts, name="server_charts"),
+    path("servers/<int:server_id>/table/<slug:chart>", servers.table, name="server_table"),
+    path("servers/<int:server_id>/edit", servers.edit, name="server_edit"),
+    path("servers/<int:server_id>/delete", servers.delete, name="server_delete"),
+    path("servers/<int:server_id>/poll", servers.poll_now, name="server_poll"),
+    path("servers/<int:server_id>/prepare", preparation.prepare, name="server_prepare"),
+    path("servers/<int:server_id>/prepare/start", preparation.start, name="prepare_start"),
+    path("servers/<int:server_id>/prepare/confirm", preparation.confirm, name="prepare_confirm"),
+    path("activity", activity.activity, name="activity"),
+    path("sign-in", access.SignIn.as_view(), name="login"),
+    path("sign-out", access.SignOut.as_view(), name="logout"),
+    path("set-up/<str:token>", access.set_up, name="set_up"),
+    path("confirm", access.confirm, name="confirm"),
+    path("password", access.ChangePassword.as_view(), name="password_change"),
+    path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
+    path("healthz", health.healthz, name="healthz"),
+    path("api/v1/", include(api)),
+]

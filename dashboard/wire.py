@@ -7,7 +7,8 @@ from activity.models import ActivityLog
 from dashboard.summary import DashboardSummary
 from metrics.models import ServerMetrics
 from metrics.models.server_metrics import share_of
-from metrics.queries import Series, ServerRow
+from metrics.queries import ServerRow
+from metrics.series import Series
 
 MIB, GIB = 2**20, 2**30
 

@@ -25,6 +25,7 @@ from metrics.models.parts import Part
 from metrics.models.server import ServerQuerySet
 from metrics.models.server_metrics import share_of
 from metrics.periods import Span
+from metrics.series import Series
 
 OWNERS = 1 << OWNER_BITS
 UNSUMMED = {"id", "cores_percent"}
@@ -77,24 +78,6 @@ class Fleet:
     busiest: tuple[str, float] | None
     fullest_memory: tuple[str, float] | None
     fullest_disk: tuple[str, float] | None
-
-
-@dataclass(frozen=True)
-class Series:
-    """Figures by name over a span: a mean, lowest and highest value per step; None is a gap.
-
-    `counts` tells how many samples are in each step.
-    """
-
-    span: Span
-    counts: list[int]
-    mean: dict[str, list[float | None]]
-    low: dict[str, list[float | None]]
-    high: dict[str, list[float | None]]
-
-    @property
-    def is_empty(self) -> bool:
-        return not any(self.counts)
 
 
 def interval() -> timedelta:
@@ -188,6 +171,24 @@ def sparklines(name: str, servers: Sequence[int], span: Span) -> dict[int, list[
         for slot, server, value in cursor.fetchall():
             if server in found:
                 found[server][(slot - span.start) // span.step] = _in_units(field, value)
+    return found
+
+
+def fleet_sparklines(span: Span) -> dict[str, list[float | None]]:
+    """Percent of CPU, memory and disk over all servers at each step's first slot."""
+    names = ("cpu", "memory", "disk")
+    found: dict[str, list[float | None]] = {name: [None] * span.points for name in names}
+    sql = (
+        SLOTS + "SELECT slot, AVG(m.cpu_percent) / 10.0, 100.0 * SUM(m.memory_used_bytes) / SUM(m.memory_total_bytes), "
+        "100.0 * SUM(m.disk_used_bytes) / SUM(m.disk_used_bytes + m.disk_available_bytes) "
+        f"FROM slots JOIN metrics_servermetrics m ON m.id > slot * {OWNERS} AND m.id < (slot + 1) * {OWNERS} "
+        "GROUP BY slot"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [span.start, span.step, span.step, span.end])
+        for slot, *values in cursor.fetchall():
+            for name, value in zip(names, values, strict=True):
+                found[name][(slot - span.start) // span.step] = None if value is None else float(value)
     return found
 
 

@@ -7,6 +7,6 @@ admin.site.site_header = admin.site.site_title = "Tomo Monitor"
 admin.site.index_title = "Administration"
 
 urlpatterns = [
-    path("admin/", admin.site.urls),
     path("", include("dashboard.urls")),
+    path("admin/", admin.site.urls),
 ]

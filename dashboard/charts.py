@@ -1,0 +1,275 @@
+"""Series into Plotly figures, as plain dictionaries. Pure: plotly.js draws them, the tests validate them.
+
+Colours are the names of the style sheet's custom properties, so that light and dark are one figure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from html import escape
+from typing import Any
+
+from metrics.series import Series
+
+Values = Sequence[float | None]
+Figure = dict[str, Any]
+
+MOST_LINES = 16
+PALETTE = tuple(f"var(--line-{number})" for number in range(1, 9))
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An event on the time axis."""
+
+    at: datetime
+    text: str
+    is_bad: bool
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What the figures of one page share: the steps of time, their zone, and what happened."""
+
+    start: datetime
+    step_seconds: int
+    points: int
+    zone: timezone
+    marks: Sequence[Mark] = ()
+
+    def local(self, at: datetime) -> str:
+        return at.astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S")
+
+    @property
+    def range(self) -> list[str]:
+        end = datetime.fromtimestamp(self.start.timestamp() + self.points * self.step_seconds, self.zone)
+        return [self.local(self.start), self.local(end)]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure with its name, its title, the newest value in words, and the sort of its values."""
+
+    name: str
+    title: str
+    now: str
+    unit: str
+    figure: Figure
+
+
+def line(axis: Axis, name: str, values: Values, color: str, **more: Any) -> Figure:
+    """A line with gaps where nothing is known; `name` may come from a server."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": escape(name, quote=False),
+        "x0": axis.local(axis.start),
+        "dx": axis.step_seconds * 1000,
+        "y": _rounded(values),
+        "connectgaps": False,
+        "line": {"color": color, "width": 1.5},
+        **more,
+    }
+
+
+def band(axis: Axis, low: Values, high: Values, color: str, **more: Any) -> list[Figure]:
+    """The lowest to the highest value of each step, behind the average."""
+    bare = {"hoverinfo": "skip", "showlegend": False, "line": {"width": 0, "color": color}}
+    return [
+        line(axis, "lowest", low, color) | bare | more,
+        line(axis, "highest", high, color) | bare | {"fill": "tonexty", "fillcolor": f"{color[:-1]}-band)"} | more,
+    ]
+
+
+def stacked(axis: Axis, parts: Sequence[tuple[str, Values, str]]) -> list[Figure]:
+    """Areas on top of each other."""
+    return [
+        line(axis, name, values, color, stackgroup="one", fillcolor=f"{color[:-1]}-area)")
+        for name, values, color in parts
+    ]
+
+
+def figure(axis: Axis, traces: Sequence[Figure], *, top: float | None = None, suffix: str = "", si: bool = False) -> Figure:
+    """Traces with the page's axis and marks. `top` fixes the upper edge; `si` writes 1200000 as 1.2M."""
+    y: dict[str, Any] = {"rangemode": "tozero", "ticksuffix": suffix, "fixedrange": True, "nticks": 5}
+    y |= {"range": [0, top]} if top else {}
+    y |= {"tickformat": "~s", "hoverformat": ".3~s"} if si else {"hoverformat": ".1f"}
+    marks = list(axis.marks)
+    return {
+        "data": [*traces, *([_mark_trace(axis, marks)] if marks else [])],
+        "layout": {
+            "xaxis": {"type": "date", "range": axis.range},
+            "yaxis": y,
+            "yaxis2": {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
+            "shapes": [_mark_line(axis, mark) for mark in marks],
+            "showlegend": sum(trace.get("showlegend", True) for trace in traces) > 1,
+        },
+    }
+
+
+def heatmap(axis: Axis, rows: Sequence[Values], names: Sequence[str]) -> Figure:
+    """A row of colours per name, 0 to 100 percent."""
+    trace = {
+        "type": "heatmap",
+        "x0": axis.local(axis.start),
+        "dx": axis.step_seconds * 1000,
+        "y": list(names),
+        "z": [_rounded(row) for row in rows],
+        "zmin": 0,
+        "zmax": 100,
+        "colorscale": [[0, "var(--heat-0)"], [0.5, "var(--heat-1)"], [1, "var(--heat-2)"]],
+        "showscale": False,
+        "hovertemplate": "%{y}: %{z:.0f}%<extra></extra>",
+    }
+    layout = {
+        "xaxis": {"type": "date", "range": axis.range},
+        "yaxis": {"type": "category", "fixedrange": True, "nticks": 8},
+        "showlegend": False,
+        "hovermode": "closest",
+    }
+    return {"data": [trace], "layout": layout}
+
+
+def cpu(axis: Axis, series: Series, *, shows_band: bool) -> Figure:
+    parts = [
+        ("user", series.mean["cpu_user_percent"], "var(--cpu-1)"),
+        ("system", series.mean["cpu_system_percent"], "var(--cpu-2)"),
+        ("I/O wait", series.mean["cpu_iowait_percent"], "var(--cpu-3)"),
+        ("steal", series.mean["cpu_steal_percent"], "var(--cpu-4)"),
+    ]
+    traces = stacked(axis, [part for part in parts if part[0] != "steal" or any(part[1])])
+    if shows_band:
+        traces.append(line(axis, "highest", series.high["cpu_percent"], "var(--cpu-peak)", line={"width": 1, "dash": "dot", "color": "var(--cpu-peak)"}))
+    return figure(axis, traces, top=100, suffix="%")
+
+
+def memory(axis: Axis, series: Series) -> Figure:
+    total = series.mean["memory_total_bytes"]
+    traces = stacked(
+        axis,
+        [
+            ("used", _shares(series.mean["memory_used_bytes"], total), "var(--memory-1)"),
+            ("cache", _shares(series.mean["memory_cache_bytes"], total), "var(--memory-2)"),
+        ],
+    )
+    swap = _shares(series.mean["swap_used_bytes"], series.mean["swap_total_bytes"])
+    if any(value is not None for value in swap):
+        traces.append(line(axis, "swap", swap, "var(--swap)"))
+    return figure(axis, traces, top=100, suffix="%")
+
+
+def filesystems(axis: Axis, series: Mapping[str, Series]) -> Figure:
+    traces = []
+    for (name, one), color in zip(series.items(), _colors("disk"), strict=False):
+        used, available = one.mean["used_bytes"], one.mean["available_bytes"]
+        both = [None if u is None or a is None else u + a for u, a in zip(used, available, strict=True)]
+        traces.append(line(axis, name, _shares(used, both), color))
+    return figure(axis, traces, top=100, suffix="%")
+
+
+def network(axis: Axis, total: Series, interfaces: Mapping[str, Series], *, shows_band: bool) -> Figure:
+    """In above the line, out below it; single interfaces can be switched on."""
+    received, sent = total.mean["network_rx_bytes_per_second"], total.mean["network_tx_bytes_per_second"]
+    traces = []
+    if shows_band:
+        traces += band(axis, total.low["network_rx_bytes_per_second"], total.high["network_rx_bytes_per_second"], "var(--network-1)")
+        traces += band(
+            axis,
+            _negative(total.high["network_tx_bytes_per_second"]),
+            _negative(total.low["network_tx_bytes_per_second"]),
+            "var(--network-2)",
+        )
+    traces += [line(axis, "in", received, "var(--network-1)"), line(axis, "out", _negative(sent), "var(--network-2)")]
+    if len(interfaces) > 1:
+        for (name, one), color in zip(list(interfaces.items())[: MOST_LINES // 2], _colors("line"), strict=False):
+            hidden = {"visible": "legendonly", "legendgroup": escape(name, quote=False)}
+            traces.append(line(axis, f"{name} in", one.mean["receive_bytes_per_second"], color, **hidden))
+            out = line(axis, f"{name} out", _negative(one.mean["transmit_bytes_per_second"]), color, **hidden)
+            traces.append(out | {"showlegend": False})
+    return figure(axis, traces, suffix="B/s", si=True)
+
+
+def disk_io(axis: Axis, series: Series, *, shows_band: bool) -> Figure:
+    read, written = "disk_read_bytes_per_second", "disk_written_bytes_per_second"
+    traces = band(axis, series.low[written], series.high[written], "var(--disk-1)") if shows_band else []
+    traces += [
+        line(axis, "read", series.mean[read], "var(--disk-3)"),
+        line(axis, "write", series.mean[written], "var(--disk-1)"),
+    ]
+    return figure(axis, traces, suffix="B/s", si=True)
+
+
+def load(axis: Axis, series: Series) -> Figure:
+    colors = {"1": "var(--load-1)", "5": "var(--load-5)", "15": "var(--load-15)"}
+    traces = [line(axis, f"{m} min", series.mean[f"load_average_{m}m"], color) for m, color in colors.items()]
+    return figure(axis, traces)
+
+
+def temperatures(axis: Axis, series: Mapping[str, Series]) -> Figure:
+    pairs = zip(series.items(), _colors("line"), strict=False)
+    return figure(axis, [line(axis, name, one.mean["celsius"], color) for (name, one), color in pairs], suffix=" °C")
+
+
+def pressure(axis: Axis, series: Series) -> Figure:
+    colors = {"cpu": "var(--cpu-1)", "memory": "var(--memory-1)", "io": "var(--disk-1)"}
+    traces = [
+        line(axis, name, series.mean[f"pressure_{name}_avg60_percent"], color) for name, color in colors.items()
+    ]
+    return figure(axis, traces, suffix="%")
+
+
+def is_known(*values: Values) -> bool:
+    return any(value is not None for column in values for value in column)
+
+
+def _mark_line(axis: Axis, mark: Mark) -> Figure:
+    at = axis.local(mark.at)
+    color = "var(--critical)" if mark.is_bad else "var(--mark)"
+    return {
+        "type": "line",
+        "x0": at,
+        "x1": at,
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "line": {"color": color, "width": 1, "dash": "dash"},
+    }
+
+
+def _mark_trace(axis: Axis, marks: Sequence[Mark]) -> Figure:
+    """Points at the upper edge that carry the events' texts, for hovering."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "events",
+        "showlegend": False,
+        "yaxis": "y2",
+        "x": [axis.local(mark.at) for mark in marks],
+        "y": [1] * len(marks),
+        "text": [escape(mark.text, quote=False) for mark in marks],
+        "hovertemplate": "%{text}<extra></extra>",
+        "cliponaxis": False,
+        "marker": {
+            "size": 7,
+            "symbol": "triangle-down",
+            "color": ["var(--critical)" if mark.is_bad else "var(--mark)" for mark in marks],
+        },
+    }
+
+
+def _colors(family: str) -> Sequence[str]:
+    return (("var(--disk-1)", "var(--disk-2)") if family == "disk" else ()) + PALETTE + PALETTE
+
+
+def _shares(parts: Values, totals: Values) -> Values:
+    return [
+        None if part is None or not total else 100 * part / total for part, total in zip(parts, totals, strict=True)
+    ]
+
+
+def _negative(values: Values) -> Values:
+    return [None if value is None else -value for value in values]
+
+
+def _rounded(values: Values) -> Values:
+    return [None if value is None else float(f"{value:.4g}") for value in values]

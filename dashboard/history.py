@@ -1,0 +1,164 @@
+"""The charts of one server over a period."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from activity import queries as activity_queries
+from activity.models import ActivityLog
+from activity.types import ActivityType, Level
+from dashboard import charts
+from dashboard.charts import Axis, Chart, Mark
+from dashboard.templatetags.units import binary_bytes, byte_rate, load, number, percent
+from metrics import periods, queries
+from metrics.models import Filesystem, Interface, Sensor, ServerMetrics
+from metrics.models.server_metrics import share_of
+from metrics.queries import ServerRow
+from metrics.series import Series
+
+MOST_MARKS = 40
+MOST_PARTS = 12
+UNMARKED = {ActivityType.PREPARATION_STARTED}
+
+
+def server_charts(row: ServerRow, period: str, at: datetime) -> list[Chart]:
+    """Every chart that there is something to draw for. Raises periods.UnknownPeriod."""
+    interval = settings.TOMO["poll_seconds"]
+    span = periods.span(period, at.timestamp(), interval=interval)
+    start = datetime.fromtimestamp(span.start, UTC)
+    events = activity_queries.between(row.server.pk, start, at, MOST_MARKS)
+    axis = Axis(start, span.step, span.points, zone(at), list(_marks(events)))
+    series = queries.server_series(row.server.pk, span)
+    parts = {model: [part for part, _ in found] for model, found in queries.parts_now(row.server).items()}
+    histories = {
+        model: {str(part): queries.part_series(part, span) for part in found[:MOST_PARTS]}
+        for model, found in parts.items()
+    }
+    shows_band = span.step > interval
+    latest = row.latest if row.is_fresh else None
+    found = [
+        Chart("cpu", "CPU", percent(latest and latest.cpu_percent), "%", charts.cpu(axis, series, shows_band=shows_band)),
+        Chart("memory", "Memory", _memory(latest), "%", charts.memory(axis, series)),
+        Chart("disk", "Filesystems", _disk(latest), "%", charts.filesystems(axis, histories[Filesystem])),
+        Chart("network", "Network", _network(latest), "B/s", charts.network(axis, series, histories[Interface], shows_band=shows_band)),
+        Chart("disk_io", "Disk I/O", _disk_io(latest), "B/s", charts.disk_io(axis, series, shows_band=shows_band)),
+        Chart("load", "Load", _load(latest), "", charts.load(axis, series)),
+    ]
+    cores = queries.core_series(row.server.pk, span)
+    if len(cores) > 1:
+        names = [f"core {n}" for n in range(len(cores))]
+        found.append(Chart("cores", "CPU by core", f"{len(cores)} cores", "%", charts.heatmap(axis, cores, names)))
+    if _has_pressure(series):
+        found.append(Chart("pressure", "Pressure", _pressure(latest), "%", charts.pressure(axis, series)))
+    if histories[Sensor]:
+        hottest = _hottest(histories[Sensor].values())
+        found.append(Chart("temperatures", "Temperatures", hottest, "°C", charts.temperatures(axis, histories[Sensor])))
+    return found
+
+
+def table(chart: Chart) -> tuple[list[str], list[list[str]]]:
+    """The figures behind a chart: the heading and a row per step in which anything is known, newest first."""
+    traces = [t for t in chart.figure["data"] if t["type"] == "scatter" and "dx" in t and t.get("hoverinfo") != "skip"]
+    if not traces:
+        return [], []
+    start = datetime.strptime(traces[0]["x0"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  # as the axis shows it
+    step = timedelta(milliseconds=traces[0]["dx"])
+    rows = [
+        [f"{start + index * step:%Y-%m-%d %H:%M:%S}", *(number_of(value, chart.unit) for value in values)]
+        for index, values in enumerate(zip(*(trace["y"] for trace in traces), strict=True))
+        if any(value is not None for value in values)
+    ]
+    return ["Time", *(trace["name"] for trace in traces)], rows[::-1]
+
+
+def number_of(value: float | None, unit: str) -> str:
+    """A chart's value in words; what goes out is drawn below the line and is told without its sign."""
+    if value is None:
+        return "–"
+    return byte_rate(abs(value)) if unit == "B/s" else f"{value:.2f}" if not unit else f"{value:.1f} {unit}"
+
+
+def zone(at: datetime) -> timezone:
+    """The offset that the pages' time zone has now, for the whole chart: an axis does not jump in between."""
+    offset = at.astimezone(ZoneInfo(settings.TIME_ZONE)).utcoffset()
+    return timezone(offset or timedelta())
+
+
+def zone_name(at: datetime) -> str:
+    """The time zone with its present offset, such as "Europe/Berlin (UTC+01:00)"."""
+    offset = str(zone(at))
+    return settings.TIME_ZONE if offset == settings.TIME_ZONE else f"{settings.TIME_ZONE} ({offset})"
+
+
+def _marks(events: Iterable[ActivityLog]) -> Iterable[Mark]:
+    for event in events:
+        if event.activity_type not in UNMARKED:
+            yield Mark(event.timestamp, event.message, event.level == Level.CRITICAL)
+
+
+def _memory(latest: ServerMetrics | None) -> str:
+    if not latest or latest.memory_total_bytes is None:
+        return "–"
+    return f"{binary_bytes(latest.memory_used_bytes)} of {binary_bytes(latest.memory_total_bytes)}"
+
+
+def _disk(latest: ServerMetrics | None) -> str:
+    if not latest or latest.disk_total_bytes is None:
+        return "–"
+    return f"{percent(latest.disk_percent)} of {binary_bytes(latest.disk_total_bytes)} on /"
+
+
+def _network(latest: ServerMetrics | None) -> str:
+    received, sent = (latest and latest.network_rx_bytes_per_second, latest and latest.network_tx_bytes_per_second)
+    return f"in {byte_rate(received)} · out {byte_rate(sent)}"
+
+
+def _disk_io(latest: ServerMetrics | None) -> str:
+    read, written = (latest and latest.disk_read_bytes_per_second, latest and latest.disk_written_bytes_per_second)
+    return f"read {byte_rate(read)} · write {byte_rate(written)}"
+
+
+def _load(latest: ServerMetrics | None) -> str:
+    if not latest:
+        return "–"
+    cores = len(latest.cores_percent or b"")
+    figures = (latest.load_average_1m, latest.load_average_5m, latest.load_average_15m)
+    return " · ".join(load(value) for value in figures) + (f" ({cores} cores)" if cores else "")
+
+
+def _pressure(latest: ServerMetrics | None) -> str:
+    if not latest:
+        return "–"
+    return f"CPU {number(latest.pressure_cpu_avg60_percent)}% · I/O {number(latest.pressure_io_avg60_percent)}%"
+
+
+def _has_pressure(series: Series) -> bool:
+    return charts.is_known(*(series.mean[f"pressure_{name}_avg60_percent"] for name in ("cpu", "memory", "io")))
+
+
+def _hottest(series: Iterable[Series]) -> str:
+    newest = [next((v for v in reversed(one.mean["celsius"]) if v is not None), None) for one in series]
+    known = [value for value in newest if value is not None]
+    return f"hottest {max(known):.0f} °C" if known else "–"
+
+
+def part_rows(row: ServerRow) -> dict[str, list[dict[str, Any]]]:
+    """The filesystems and interfaces that the newest sample saw, for tables."""
+    found = queries.parts_now(row.server)
+    filesystems = [
+        {
+            "part": part,
+            "figures": figures,
+            "percent": share_of(
+                figures.used_bytes, (figures.used_bytes or 0) + (figures.available_bytes or 0)
+            ),
+            "inodes_percent": share_of(figures.inodes_used, figures.inodes_total),
+        }
+        for part, figures in found[Filesystem]
+    ]
+    interfaces = [{"part": part, "figures": figures} for part, figures in found[Interface]]
+    interfaces.sort(key=lambda one: (not one["part"].is_counted, one["part"].name))
+    return {"filesystems": filesystems, "interfaces": interfaces}

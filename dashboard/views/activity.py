@@ -1,0 +1,42 @@
+"""The activity log."""
+
+from datetime import UTC, datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from activity import queries
+from activity.queries import ActivityFilter
+from activity.types import TRAITS, ActivityType
+from dashboard import access
+from metrics.models import Server
+
+PAGE = 50
+
+
+def activity(request: HttpRequest) -> HttpResponse:
+    asked = request.GET
+    wanted = ActivityFilter(
+        activity_types=[kind for kind in asked.getlist("kind") if kind in {str(known) for known in ActivityType}],
+        server_id=_id(asked.get("server", "")),
+        result=asked.get("result", "") if asked.get("result") in ("success", "failure") else "",
+        text=asked.get("q", "").replace("\0", ""),
+        only_servers=not access.is_auditor(request.user),
+    )
+    page = queries.page(wanted, limit=PAGE, before=_id(asked.get("before", "")))
+    older = asked.copy()
+    older["before"] = str(page.before or "")
+    context = {
+        "page": page,
+        "older": older.urlencode(),
+        "is_first": "before" not in asked,
+        "wanted": wanted,
+        "kinds": [(kind, traits.label) for kind, traits in TRAITS.items()],
+        "servers": Server.objects.visible_to(request.user).values_list("pk", "name"),
+        "at": datetime.now(UTC),
+    }
+    return render(request, "activity/rows.html" if request.htmx else "activity/page.html", context)
+
+
+def _id(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -1,0 +1,23 @@
+"""Whether the product works, for a load balancer or an outer watchdog."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from metrics import queries
+
+SILENT = timedelta(seconds=60)
+
+
+@login_not_required
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """200 while the database answers and the pollers work, 503 with the part that does not."""
+    try:
+        silence = queries.poller_silence(datetime.now(UTC))
+    except DatabaseError:
+        return JsonResponse({"status": "failing", "database": "down"}, status=503, headers={"Retry-After": "10"})
+    is_polling = silence is not None and silence <= SILENT
+    body = {"status": "ok" if is_polling else "failing", "database": "ok", "poller": "ok" if is_polling else "silent"}
+    return JsonResponse(body, status=200 if is_polling else 503)

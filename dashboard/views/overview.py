@@ -1,0 +1,28 @@
+"""The overview: is all well?"""
+
+from datetime import UTC, datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from dashboard import access
+from dashboard.server_table import chosen_period, server_table, spark_span
+from dashboard.summary import dashboard_summary
+from metrics import queries
+from metrics.models import Server
+from metrics.periods import LABELS
+
+
+def overview(request: HttpRequest) -> HttpResponse:
+    at = datetime.now(UTC)
+    period = chosen_period(request.GET, at)
+    servers = Server.objects.visible_to(request.user)
+    summary = dashboard_summary(servers, at, only_servers=not access.is_auditor(request.user))
+    context = {
+        "summary": summary,
+        "table": server_table(summary.rows, request.GET.dict(), period, at),
+        "history": queries.fleet_sparklines(spark_span(period, at)),
+        "period": period,
+        "periods": LABELS,
+    }
+    return render(request, "overview/live.html" if request.htmx else "overview/page.html", context)

@@ -1,0 +1,57 @@
+"""The guided preparation of a server."""
+
+from datetime import UTC, datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+from django_q.tasks import async_task
+
+from dashboard import access
+from metrics import authorized_keys, preparation
+from metrics.models import Preparation, Server
+
+
+@access.only(access.is_administrator)
+def prepare(request: HttpRequest, server_id: int) -> HttpResponse:
+    """What to put on the server, and how far its preparation is."""
+    server = _server(request, server_id)
+    newest = server.preparations.first()
+    credential = getattr(server, "credential", None)
+    context = {
+        "server": server,
+        "preparation": newest,
+        "pinned": [key.fingerprint for key in server.host_keys.all()],
+        "credential": credential,
+        "restricted_line": credential and authorized_keys.restricted(credential.public_key),
+        "simple_line": credential and authorized_keys.simple(credential.public_key),
+    }
+    return render(request, "servers/progress.html" if request.htmx else "servers/prepare.html", context)
+
+
+@require_POST
+@access.only(access.is_administrator)
+def start(request: HttpRequest, server_id: int) -> HttpResponse:
+    begun = preparation.begin(_server(request, server_id), datetime.now(UTC))
+    async_task("metrics.tasks.scan", begun.pk, save=False)
+    return redirect("server_prepare", server_id)
+
+
+@require_POST
+@access.only(access.is_administrator)
+def confirm(request: HttpRequest, server_id: int) -> HttpResponse:
+    """The shown host keys are the server's own. In place of others they need the password again."""
+    server = _server(request, server_id)
+    if server.host_keys.exists() and not access.is_confirmed(request):
+        return access.ask_for_password(request, back_to=request.path.removesuffix("/confirm"))
+    waiting = get_object_or_404(
+        Preparation, pk=request.POST.get("preparation"), server=server, state=Preparation.State.CONFIRMING
+    )
+    preparation.confirm(waiting, datetime.now(UTC))
+    async_task("metrics.tasks.test", waiting.pk, save=False)
+    return redirect("server_prepare", server_id)
+
+
+def _server(request: HttpRequest, server_id: int) -> Server:
+    seen = Server.objects.visible_to(request.user).select_related("state", "credential")
+    return get_object_or_404(seen.exclude(transport="local"), pk=server_id)

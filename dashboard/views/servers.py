@@ -1,0 +1,129 @@
+"""Servers: the list, one server, adding, changing, deleting."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from activity.queries import ActivityFilter
+from dashboard import access, history
+from dashboard.forms import ServerForm
+from dashboard.server_table import chosen_period, server_table
+from metrics import queries, servers
+from metrics.models import Server
+from metrics.periods import LABELS, UnknownPeriod
+from metrics.queries import ServerRow
+
+RECENT = 15
+
+
+def server_list(request: HttpRequest) -> HttpResponse:
+    at = datetime.now(UTC)
+    rows = queries.server_rows(Server.objects.visible_to(request.user), at)
+    period = chosen_period(request.GET, at)
+    context = {"table": server_table(rows, request.GET.dict(), period, at), "period": period, "periods": LABELS}
+    return render(request, "servers/table.html" if request.htmx else "servers/list.html", context)
+
+
+def server(request: HttpRequest, server_id: int) -> HttpResponse:
+    at = datetime.now(UTC)
+    row = _row(request, server_id, at)
+    period = chosen_period(request.GET, at)
+    context = {
+        "row": row,
+        "server": row.server,
+        "state": row.server.state,
+        "period": period,
+        "periods": LABELS,
+        "parts": history.part_rows(row),
+        "activities": ActivityFilter(server_id=server_id).rows()[:RECENT],
+    }
+    if request.htmx:
+        return render(request, "servers/live.html", context)
+    context["charts"] = history.server_charts(row, period, at)
+    context["figures"] = _figures(context["charts"])
+    context["zone"] = history.zone_name(at)
+    return render(request, "servers/page.html", context)
+
+
+def charts(request: HttpRequest, server_id: int) -> HttpResponse:
+    """The figures alone, for the live refresh."""
+    at = datetime.now(UTC)
+    return JsonResponse({"charts": _figures(_charts(request, server_id, at))})
+
+
+def table(request: HttpRequest, server_id: int, chart: str) -> HttpResponse:
+    """The table behind one chart."""
+    found = next((one for one in _charts(request, server_id, datetime.now(UTC)) if one.name == chart), None)
+    if found is None:
+        raise Http404
+    heading, rows = history.table(found)
+    return render(request, "servers/chart_table.html", {"chart": found, "heading": heading, "rows": rows})
+
+
+@access.only(access.is_administrator)
+@access.confirmed
+def add(request: HttpRequest) -> HttpResponse:
+    form = ServerForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        at = datetime.now(UTC)
+        added = servers.add(form.save(commit=False), form.secret, form.cleaned_data["tags"], at)
+        return redirect("server_prepare", added.pk)
+    return render(request, "servers/form.html", {"form": form})
+
+
+@access.only(access.is_administrator)
+@access.confirmed
+def edit(request: HttpRequest, server_id: int) -> HttpResponse:
+    found = _server(request, server_id)
+    form = ServerForm(request.POST or None, instance=found)
+    if request.method == "POST" and form.is_valid():
+        servers.change(form.save(commit=False), form.secret, form.cleaned_data["tags"], datetime.now(UTC))
+        messages.success(request, f"{found.name} is changed.")
+        needs_preparation = not found.is_local and (form.secret or not found.host_keys.exists())
+        return redirect("server_prepare" if needs_preparation else "server", found.pk)
+    return render(request, "servers/form.html", {"form": form, "server": found})
+
+
+@access.only(access.is_administrator)
+@access.confirmed
+def delete(request: HttpRequest, server_id: int) -> HttpResponse:
+    found = _server(request, server_id)
+    if request.method == "POST":
+        servers.delete(found)
+        messages.success(request, f"{found.name} is deleted.")
+        return redirect("servers")
+    return render(request, "servers/delete.html", {"server": found})
+
+
+@require_POST
+@access.only(access.is_operator)
+def poll_now(request: HttpRequest, server_id: int) -> HttpResponse:
+    found = _server(request, server_id)
+    if servers.poll_soon(found, datetime.now(UTC)):
+        messages.success(request, f"{found.name} is being polled.")
+    else:
+        messages.warning(request, f"{found.name} has to be prepared first.")
+    return redirect("server", found.pk)
+
+
+def _server(request: HttpRequest, server_id: int) -> Server:
+    return get_object_or_404(Server.objects.visible_to(request.user).with_latest(), pk=server_id)
+
+
+def _row(request: HttpRequest, server_id: int, at: datetime) -> ServerRow:
+    return queries.server_row(_server(request, server_id), at)
+
+
+def _charts(request: HttpRequest, server_id: int, at: datetime) -> list[Any]:
+    try:
+        return history.server_charts(_row(request, server_id, at), chosen_period(request.GET, at), at)
+    except UnknownPeriod as wrong:
+        raise Http404 from wrong
+
+
+def _figures(found: list[Any]) -> dict[str, Any]:
+    return {chart.name: {"figure": chart.figure, "now": chart.now} for chart in found}
