@@ -80,3 +80,11 @@ class ActivityLog(models.Model):
     @property
     def level(self) -> Level:
         return self.traits.level
+
+    @property
+    def changes(self) -> list[str]:
+        """What a change changed, as "name: before → after"."""
+        before, after = self.details.get("before"), self.details.get("after")
+        if not isinstance(before, dict) or not isinstance(after, dict):
+            return []
+        return [f"{name}: {before.get(name, '')} → {after[name]}" for name in after]

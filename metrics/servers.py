@@ -127,16 +127,21 @@ def begin_polling(server: Server, at: datetime) -> None:
     ServerState.objects.filter(server=server).update(next_poll_at=at)
 
 
-def watch_this_machine(at: datetime) -> Server | None:
-    """Add the machine that runs the product, unless it is there; None if it is."""
+def watch_this_machine(at: datetime) -> None:
+    """Watch the machine that runs the product, from its first start on."""
     if Server.objects.filter(transport=Transport.LOCAL).exists():
-        return None
+        return
     name = LOCAL_NAME
     while Server.objects.filter(name=name).exists():
         name += "-local"
-    server = add(Server(name=name, hostname="localhost", transport=Transport.LOCAL), None, [], at)
-    begin_polling(server, at)
-    return server
+    begin_polling(add(Server(name=name, hostname="localhost", transport=Transport.LOCAL), None, [], at), at)
+
+
+def forget_this_machine(at: datetime) -> None:
+    """Pause the machine that runs the product: its history stays."""
+    for server in Server.objects.filter(transport=Transport.LOCAL, paused=False):
+        server.paused = True
+        change(server, None, None, at)
 
 
 def set_tags(server: Server, names: Iterable[str]) -> None:

@@ -115,3 +115,9 @@ def sparkline(values: Sequence[float | None], kind: str = "cpu", top: float | No
         "height": SPARK_HEIGHT,
         "count": len(known),
     }
+
+
+@register.filter
+def words(text: str) -> list[str]:
+    """A list out of words, for loops in templates."""
+    return text.split()

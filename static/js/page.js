@@ -1,0 +1,52 @@
+// What every page needs: search by "/", the colours, copy buttons, and only the credential fields that are meant.
+
+const isTyping = (element) => element.matches("input, textarea, select, [contenteditable]");
+
+document.addEventListener("keydown", (event) => {
+  const find = document.getElementById("find");
+  if (event.key === "/" && find && !isTyping(event.target)) {
+    event.preventDefault();
+    find.focus();
+  }
+});
+
+// A menu closes when something else is clicked, or by Escape.
+for (const menu of document.querySelectorAll("details.menu")) {
+  document.addEventListener("click", (event) => menu.contains(event.target) || (menu.open = false));
+  menu.addEventListener("keydown", (event) => event.key === "Escape" && (menu.open = false));
+}
+
+const theme = document.getElementById("theme");
+if (theme) {
+  const chosen = document.documentElement.dataset.theme ?? "";
+  theme.querySelector(`input[value="${chosen}"]`).checked = true;
+  theme.addEventListener("change", ({ target }) => {
+    document.cookie = `theme=${target.value}; path=/; max-age=31536000; samesite=lax`;
+    if (target.value) document.documentElement.dataset.theme = target.value;
+    else delete document.documentElement.dataset.theme;
+    document.dispatchEvent(new Event("themechange"));
+  });
+}
+
+for (const block of document.querySelectorAll("pre.copy")) {
+  const frame = document.createElement("div");
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "button", textContent: "Copy" });
+  frame.className = "copyable";
+  block.replaceWith(frame);
+  frame.append(block, button);
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(block.textContent);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 1500);
+  });
+}
+
+const credential = document.getElementById("credential");
+if (credential) {
+  const show = () => {
+    const kind = credential.querySelector("input:checked")?.value;
+    for (const field of document.querySelectorAll("[data-for]")) field.hidden = field.dataset.for !== kind;
+  };
+  credential.addEventListener("change", show);
+  show();
+}

@@ -1,0 +1,86 @@
+"""`manage.py serve`: the whole product on this machine."""
+
+import fcntl
+import os
+import signal
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection, connections
+
+from activity.context import Acting, acting
+from activity.record import record
+from activity.types import ActivityType, ActorKind, Origin
+from dashboard import set_up
+from metrics import schedules, servers
+from tomo_monitor import __version__
+from tomo_monitor.supervisor import Supervisor
+
+SYSTEM = Acting(kind=ActorKind.SYSTEM, origin=Origin.COMMAND)
+
+
+class Command(BaseCommand):
+    help = "Runs the web server and the background processes, and starts again what stops working."
+    requires_migrations_checks = False
+
+    def handle(self, **_options: Any) -> None:
+        lock = self._lock()
+        try:
+            with acting(SYSTEM):
+                self._prepare()
+                record(ActivityType.SYSTEM_STARTUP, f"Monitor {__version__} started", details={"pid": os.getpid()})
+                self._greet()
+                reason = Supervisor().run()
+                record(ActivityType.SYSTEM_SHUTDOWN, f"Monitor stopped by {reason}", details={"reason": reason})
+        finally:
+            os.close(lock)
+
+    def _lock(self) -> int:
+        """One product per data folder; the lock goes with the process, however it ends."""
+        lock = os.open(Path(settings.DATA_DIR) / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CommandError(
+                f"Tomo Monitor runs already with the data in {settings.DATA_DIR}: stop it, or set TOMO_DATA_DIR."
+            ) from None
+        return lock
+
+    def _prepare(self) -> None:
+        """Database, static files, schedules: as they must be for this version."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for alias in connections:
+            call_command("migrate", database=alias, verbosity=0, interactive=False)
+        self._check_database()
+        call_command("collectstatic", verbosity=0, interactive=False)
+        schedules.sync()
+        if settings.TOMO["watch_self"]:
+            servers.watch_this_machine(datetime.now(UTC))
+        else:
+            servers.forget_this_machine(datetime.now(UTC))
+
+    def _check_database(self) -> None:
+        if connection.vendor != "sqlite":
+            return
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA quick_check(1)")
+            if (answer := cursor.fetchone()[0]) != "ok":
+                raise CommandError(f"The database is damaged ({answer}): restore a backup.")
+        fixed = sqlite3.sqlite_version_info
+        if fixed < (3, 51, 3) and fixed not in ((3, 44, 6), (3, 50, 7)):
+            self.stderr.write(
+                f"SQLite {sqlite3.sqlite_version} can, very seldom, lose a write when its log is reset: "
+                "update it to 3.51.3 or newer, or use PostgreSQL."
+            )
+
+    def _greet(self) -> None:
+        self.stdout.write(f"\nTomo Monitor {__version__} is at {settings.PUBLIC_URL}/")
+        if link := set_up.link():
+            self.stdout.write(f"Make the first administrator here (the link works once): {link}")
+        self.stdout.write(f"Data is in {settings.DATA_DIR}. Ctrl-C stops it.\n")
+        self.stdout.flush()

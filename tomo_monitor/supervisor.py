@@ -1,0 +1,210 @@
+"""Runs the web server and the django-q2 clusters, watches them, and starts again what stopped working."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.client import HTTPConnection, HTTPException
+
+import structlog
+from django.conf import settings
+from django.db import close_old_connections
+from django_q.models import OrmQ
+from django_q.tasks import async_task
+
+from metrics.models import Heartbeat
+from metrics.models.heartbeat import STOPPED
+from tomo_monitor.processes import SUPERVISED, die_with_parent
+
+log = structlog.get_logger(__name__)
+
+TICK_SECONDS = 1.0
+GRACE_SECONDS = 12.0  # from SIGTERM to SIGKILL
+START_SECONDS = 40.0  # that a part has for its first sign of life
+SILENCE_SECONDS = 25.0  # after which a part that worked is started anew
+STEADY_SECONDS = 60.0  # after which a part counts as well again
+LONGEST_WAIT_SECONDS = 15.0
+ASK_SECONDS = 5.0
+TASK_BEAT_SECONDS = 10.0
+
+
+@dataclass
+class Part:
+    """One child in a process group of its own. `last_sign` tells when (epoch) it was last seen to work."""
+
+    name: str
+    command: list[str]
+    last_sign: Callable[[], float]
+    before_start: Callable[[], None]
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    starts_at: float = 0.0
+    failures: int = 0
+
+    def start(self) -> None:
+        self.before_start()
+        self.process = subprocess.Popen(
+            self.command,
+            cwd=settings.BASE_DIR,
+            env=os.environ | {SUPERVISED: "1"} | self.environment,
+            process_group=0,
+            preexec_fn=die_with_parent,
+        )
+        self.started_at = time.time()
+        log.info("part.started", part=self.name, pid=self.process.pid)
+
+    def watch(self) -> None:
+        """Start it if it is due, end it if it stopped working."""
+        now = time.time()
+        if self.process is None:
+            if now >= self.starts_at:
+                self.start()
+            return
+        code = self.process.poll()
+        silent = now - max(self.last_sign(), self.started_at + START_SECONDS - SILENCE_SECONDS)
+        if code is not None:
+            self._fail(f"ended with {code}", now)
+        elif silent > SILENCE_SECONDS:
+            self._fail(f"gave no sign of life for {silent:.0f} s", now)
+        elif now - self.started_at > STEADY_SECONDS:
+            self.failures = 0
+
+    def _fail(self, why: str, now: float) -> None:
+        log.error("part.failed", part=self.name, why=why)
+        self.kill()
+        self.failures += 1
+        self.starts_at = now + min(2.0 ** (self.failures - 1), LONGEST_WAIT_SECONDS)
+
+    def terminate(self) -> None:
+        """Ask the main process to end; its group is killed later. The whole group at once never ends it."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self) -> None:
+        """End whatever is left of its process group."""
+        if self.process:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+class Supervisor:
+    """All parts of the product on this machine."""
+
+    def __init__(self) -> None:
+        self._stopping = ""
+        self._answered_at = 0.0
+        self._asked_at = 0.0
+        self._beat_asked_at = 0.0
+        self.parts = [
+            _web(lambda: self._answered_at),
+            _cluster("tasks", [sys.executable, "manage.py", "qcluster"]),
+            *(_cluster(name, [sys.executable, "manage.py", "qcluster"]) for name in settings.POLL_CLUSTERS),
+        ]
+
+    def run(self) -> str:
+        """Until SIGTERM or SIGINT; returns the signal's name."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        try:
+            while not self._stopping:
+                self._look()
+                time.sleep(TICK_SECONDS)
+        finally:
+            self._end()
+        return self._stopping
+
+    def _stop(self, number: int, _frame: object) -> None:
+        self._stopping = signal.Signals(number).name
+
+    def _look(self) -> None:
+        try:
+            self._ask()
+            for part in self.parts:
+                part.watch()
+        except Exception:  # noqa: BLE001  # a database that restarts must not end the one who starts things again
+            log.exception("supervisor.failed")
+            close_old_connections()
+
+    def _ask(self) -> None:
+        """Have the parts show that they work: the web server by an answer, the task cluster by a task."""
+        now = time.time()
+        if now - self._asked_at >= ASK_SECONDS:
+            self._asked_at = now
+            if answers(*settings.TOMO["listen"]):
+                self._answered_at = now
+        if now - self._beat_asked_at >= TASK_BEAT_SECONDS:
+            self._beat_asked_at = now
+            if OrmQ.objects.filter(key="tasks").count() < settings.Q_CLUSTER["queue_limit"]:
+                async_task("metrics.tasks.beat", save=False)
+
+    def _end(self) -> None:
+        for name in settings.POLL_CLUSTERS:
+            with suppress(Exception):
+                Heartbeat.objects.release(name, STOPPED)
+        for part in self.parts:
+            part.terminate()
+        until = time.monotonic() + GRACE_SECONDS
+        while any(part.is_running() for part in self.parts) and time.monotonic() < until:
+            time.sleep(0.1)
+        for part in self.parts:
+            part.kill()
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether the web server answers a request; what it answers does not matter."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    connection = HTTPConnection(host, port, timeout=4)
+    try:
+        connection.request("GET", "/healthz", headers={"Host": "localhost"})
+        connection.getresponse().read()
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+def _web(last_sign: Callable[[], float]) -> Part:
+    host, port = settings.TOMO["listen"]
+    command = [
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
+        *("--workers", "2", "--blocking-threads", "1", "--backlog", "512", "--respawn-failed-workers"),
+        *("--no-ws", "--log-level", "warning", "--workers-kill-timeout", "5", "tomo_monitor.wsgi:application"),
+    ]
+    return Part("web", command, last_sign, lambda: None)
+
+
+def _cluster(name: str, command: list[str]) -> Part:
+    return Part(
+        name,
+        command,
+        last_sign=lambda: _last_beat(name),
+        before_start=lambda: _clear(name),
+        environment={"Q_CLUSTER_NAME": name},
+    )
+
+
+def _last_beat(name: str) -> float:
+    at = Heartbeat.objects.filter(name=name).values_list("at", flat=True).first()
+    return at.timestamp() if at else 0.0
+
+
+def _clear(name: str) -> None:
+    """Before a cluster starts: free its lease, and do not wait for the scheduler or for locks of the dead."""
+    Heartbeat.objects.release(name)
+    if name in settings.POLL_CLUSTERS:
+        OrmQ.objects.filter(key=name).delete()
+        async_task("metrics.tasks.poll", cluster=name, save=False)
+    else:
+        OrmQ.objects.filter(key=name).update(lock=datetime.now(UTC))
