@@ -1,0 +1,68 @@
+"""An answer is taken only whole, and only as the answer to its own request."""
+
+import re
+
+import pytest
+
+from metrics.probe.protocol import Request, parts, request
+from metrics.probe.reading import BadAnswer
+from tests.metrics.probe.answers import ASKED, answer, capture
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        (Request(1, "00c0ffee"), "@ 1 00c0ffee -\n"),
+        (Request(2, "00c0ffee", wants_facts=True), "@ 2 00c0ffee f\n"),
+        (Request(3, "00c0ffee", looks_for_mounts=True), "@ 3 00c0ffee m\n"),
+        (Request(4, "00c0ffee", wants_facts=True, looks_for_mounts=True), "@ 4 00c0ffee fm\n"),
+    ],
+)
+def test_a_request_is_one_line(asked: Request, line: str) -> None:
+    assert asked.line == line
+
+
+def test_each_request_has_a_nonce_of_its_own() -> None:
+    nonces = {request(1).nonce for _ in range(100)}
+    assert len(nonces) == 100
+    assert all(re.fullmatch("[0-9a-f]{16}", nonce) for nonce in nonces)
+
+
+def test_parts_are_lines_by_name() -> None:
+    assert parts(answer(uptime="1.00 2.00", net="a\nb"), ASKED) == {"uptime": ["1.00 2.00"], "net": ["a", "b"]}
+
+
+def test_what_stands_before_the_first_mark_is_no_part() -> None:
+    assert parts("Last login: yesterday\n" + answer(uptime="1.00 2.00"), ASKED) == {"uptime": ["1.00 2.00"]}
+
+
+def test_a_mark_counts_only_at_the_start_of_a_line_and_with_the_nonce() -> None:
+    text = "x @@00c0ffee net\n@@deadbeef net\n@@00c0ffeenet"
+    assert parts(answer(uptime=text), ASKED) == {"uptime": text.split("\n")}
+
+
+@pytest.mark.parametrize("length", [0, 1, 20, 500, -1, -2, -20])
+def test_a_cut_answer_is_refused(length: int) -> None:
+    with pytest.raises(BadAnswer):
+        parts(capture("debian-12")[:length], ASKED)
+
+
+@pytest.mark.parametrize("asked", [Request(2, "00c0ffee"), Request(11, "00c0ffee"), Request(1, "00c0ffe0")])
+def test_the_answer_to_another_request_is_refused(asked: Request) -> None:
+    with pytest.raises(BadAnswer):
+        parts(capture("debian-12"), asked)
+
+
+def test_what_follows_the_end_mark_is_refused() -> None:
+    with pytest.raises(BadAnswer):
+        parts(capture("debian-12") + "\n", ASKED)
+
+
+def test_a_part_that_comes_twice_is_refused() -> None:
+    with pytest.raises(BadAnswer):
+        parts(capture("debian-12").replace("@@00c0ffee loadavg", "@@00c0ffee uptime"), ASKED)
+
+
+def test_two_answers_in_one_are_refused() -> None:
+    with pytest.raises(BadAnswer):
+        parts(capture("debian-12") * 2, ASKED)
