@@ -1,6 +1,24 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class DashboardConfig(AppConfig):
     name = "dashboard"
     verbose_name = "Access"
+
+    def ready(self) -> None:
+        post_migrate.connect(make_roles, sender=self)
+
+
+def make_roles(using: str, **_kwargs: Any) -> None:
+    """The roles beside viewer (everybody) and administrator (superuser) are groups."""
+    from django.contrib.auth.models import Group
+    from django.db import router
+
+    from dashboard.access import AUDITORS, OPERATORS
+
+    if router.allow_migrate_model(using, Group):
+        for name in (OPERATORS, AUDITORS):
+            Group.objects.using(using).get_or_create(name=name)

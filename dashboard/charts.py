@@ -59,7 +59,7 @@ class Chart:
 
 def line(axis: Axis, name: str, values: Values, color: str, **more: Any) -> Figure:
     """A line with gaps where nothing is known; `name` may come from a server."""
-    return {
+    drawn = {
         "type": "scatter",
         "mode": "lines",
         "name": escape(name, quote=False),
@@ -68,25 +68,35 @@ def line(axis: Axis, name: str, values: Values, color: str, **more: Any) -> Figu
         "y": _rounded(values),
         "connectgaps": False,
         "line": {"color": color, "width": 1.5},
-        **more,
     }
+    return drawn | more
 
 
-def band(axis: Axis, low: Values, high: Values, color: str, **more: Any) -> list[Figure]:
+def band(axis: Axis, low: Values, high: Values, color: str) -> list[Figure]:
     """The lowest to the highest value of each step, behind the average."""
-    bare = {"hoverinfo": "skip", "showlegend": False, "line": {"width": 0, "color": color}}
-    return [
-        line(axis, "lowest", low, color) | bare | more,
-        line(axis, "highest", high, color) | bare | {"fill": "tonexty", "fillcolor": f"{color[:-1]}-band)"} | more,
-    ]
+    return [_edge(axis, low, color), _edge(axis, high, color) | {"fill": "tonexty", "fillcolor": f"{color[:-1]}-band)"}]
 
 
 def stacked(axis: Axis, parts: Sequence[tuple[str, Values, str]]) -> list[Figure]:
-    """Areas on top of each other."""
-    return [
-        line(axis, name, values, color, stackgroup="one", fillcolor=f"{color[:-1]}-area)")
-        for name, values, color in parts
-    ]
+    """Areas on top of each other: each is drawn from zero, the highest first, and hides what is below it.
+
+    (Plotly's own stacks draw lines of zeros over gaps.) `customdata` has each part's own values.
+    """
+    areas: list[Figure] = []
+    lines: list[Figure] = []
+    sums: list[float | None] = [0.0] * axis.points
+    for name, values, color in parts:
+        sums = [None if v is None or s is None else s + v for s, v in zip(sums, values, strict=True)]
+        areas.insert(0, _edge(axis, sums, color) | {"fill": "tozeroy", "fillcolor": f"{color[:-1]}-area)"})
+        own = {"customdata": _rounded(values), "hovertemplate": "%{customdata:.1f}%"}
+        lines.append(line(axis, name, sums, color, **own))
+    return areas + lines
+
+
+def _edge(axis: Axis, values: Values, color: str) -> Figure:
+    """One edge of an area, unseen. Plotly fills across gaps, so a gap is a place where the area has no height."""
+    unseen = {"hoverinfo": "skip", "showlegend": False, "line": {"width": 0, "color": color}}
+    return line(axis, "edge", [value or 0 for value in values], color, **unseen)
 
 
 def figure(axis: Axis, traces: Sequence[Figure], *, top: float | None = None, suffix: str = "", si: bool = False) -> Figure:
@@ -139,7 +149,8 @@ def cpu(axis: Axis, series: Series, *, shows_band: bool) -> Figure:
     ]
     traces = stacked(axis, [part for part in parts if part[0] != "steal" or any(part[1])])
     if shows_band:
-        traces.append(line(axis, "highest", series.high["cpu_percent"], "var(--cpu-peak)", line={"width": 1, "dash": "dot", "color": "var(--cpu-peak)"}))
+        thin = {"line": {"width": 1, "dash": "dot", "color": "var(--cpu-peak)"}}
+        traces.append(line(axis, "highest", series.high["cpu_percent"], "var(--cpu-peak)", **thin))
     return figure(axis, traces, top=100, suffix="%")
 
 

@@ -65,10 +65,11 @@ def table(chart: Chart) -> tuple[list[str], list[list[str]]]:
     if not traces:
         return [], []
     start = datetime.strptime(traces[0]["x0"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  # as the axis shows it
+    columns = [trace.get("customdata", trace["y"]) for trace in traces]
     step = timedelta(milliseconds=traces[0]["dx"])
     rows = [
         [f"{start + index * step:%Y-%m-%d %H:%M:%S}", *(number_of(value, chart.unit) for value in values)]
-        for index, values in enumerate(zip(*(trace["y"] for trace in traces), strict=True))
+        for index, values in enumerate(zip(*columns, strict=True))
         if any(value is not None for value in values)
     ]
     return ["Time", *(trace["name"] for trace in traces)], rows[::-1]

@@ -59,6 +59,12 @@ def create(
     return token, f"tomo_{token.pk}_{secret}"
 
 
+def revoke(token: ApiToken, at: datetime) -> None:
+    """End a token: the next request with it is refused."""
+    ApiToken.objects.filter(pk=token.pk).update(revoked_at=at)
+    record(ActivityType.TOKEN_REVOKED, f"Token {token.name} revoked", details={"name": token.name, "id": token.pk})
+
+
 def check(text: str, source_ip: str, at: datetime) -> ApiToken:
     """The token of an Authorization header's value, counted as used. Raises Refused or TooOften."""
     match = TOKEN.fullmatch(text)

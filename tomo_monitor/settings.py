@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import django_stubs_ext
-from csp.constants import NONE, NONCE, SELF
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from tomo_monitor import data_folder, logs
@@ -87,7 +87,6 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "csp.context_processors.nonce",
                 "dashboard.context_processors.product",
             ],
             "builtins": ["dashboard.templatetags.units", "heroicons.templatetags.heroicons"],
@@ -119,14 +118,17 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-# An empty <style> element is what Plotly makes before it fills in its rules.
-EMPTY_STYLE = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+# What plotly.js writes into <style> elements: nothing at first (the rules come by script), and its map's style sheet.
+PLOTLY_STYLES = (
+    "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+    "'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='",
+)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "style-src-elem": [SELF, NONCE, EMPTY_STYLE],
+        "style-src-elem": [SELF, *PLOTLY_STYLES],
         "style-src-attr": ["'unsafe-inline'"],  # Plotly places its labels so
         "img-src": [SELF, "data:"],
         "connect-src": [SELF],

@@ -17,7 +17,7 @@ const resolve = (name) => {
 
 const colored = (value) => {
   if (typeof value === "string") return value.startsWith("var(--") ? resolve(value) : value;
-  if (Array.isArray(value)) return typeof value[0] === "number" || value[0] === null ? value : value.map(colored);
+  if (Array.isArray(value)) return value.some((one) => one && typeof one !== "number") ? value.map(colored) : value;
   if (value && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, colored(one)]));
   return value;
 };
@@ -29,12 +29,12 @@ const layout = (own) => {
     font: { family: "system-ui, sans-serif", size: 11, color: ink },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    margin: { l: 44, r: 16, t: 22, b: 30 },
+    margin: { l: 44, r: 16, t: 6, b: 30 },
     hovermode: "x unified",
     hoverlabel: { bgcolor: resolve("var(--surface)"), bordercolor: resolve("var(--line)"), font: { color: resolve("var(--ink)") } },
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 11 }, bgcolor: "rgba(0,0,0,0)" },
     dragmode: "zoom",
     ...own,
+    legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", font: { size: 11 }, bgcolor: "rgba(0,0,0,0)", ...own.legend },
     xaxis: { ...grid, showgrid: false, ...own.xaxis, ...(zoomed ? { range: zoomed } : {}) },
     yaxis: { ...grid, ...own.yaxis },
   };

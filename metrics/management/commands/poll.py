@@ -1,0 +1,84 @@
+"""`manage.py poll`: one poll now."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from metrics import store
+from metrics.collect import Collected, collect_over
+from metrics.connections import target
+from metrics.failures import Failure
+from metrics.management.commands._arguments import as_command, server_named
+from metrics.models import Server
+from metrics.probe import deltas
+from metrics.probe.deltas import Sample
+from metrics.queries import interval
+from metrics.store import Polled
+
+
+class Command(BaseCommand):
+    help = "Polls a server once, now, stores the sample and prints it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name")
+
+    def handle(self, **options: Any) -> None:
+        with as_command():
+            server = server_named(options["name"])
+            if not server.is_local and not server.host_keys.exists():
+                raise CommandError(f"{server.name} is not prepared: its host key is not confirmed yet.")
+            at = datetime.now(UTC)
+            outcome = self._poll(server)
+            store.save([Polled(server, at, outcome)], interval())
+            if isinstance(outcome, Failure):
+                raise CommandError(f"{outcome.reason}: {outcome.explanation}")
+            for name, value in figures(outcome.sample):
+                self.stdout.write(f"{name:34} {value}")
+            self.stdout.write(f"{'poll':34} {outcome.seconds * 1000:.0f} ms")
+
+    def _poll(self, server: Server) -> Collected | Failure:
+        try:
+            to = None if server.is_local else target(server)
+            connection, collected = collect_over(None, to, deltas.loaded(server.state.counters))
+        except Failure as failure:
+            return failure
+        connection.close()
+        return collected
+
+
+def figures(sample: Sample) -> Iterator[tuple[str, str]]:
+    """A sample's figures as names and values; what is unknown is a dash."""
+    cpu, memory, swap = sample.cpu, sample.memory, sample.swap
+    yield "CPU", _percent(cpu and cpu.busy)
+    for name in ("user", "system", "iowait", "steal"):
+        yield f"CPU {name}", _percent(cpu and getattr(cpu, name))
+    yield "memory used", f"{_mib(memory and memory.used_bytes)} of {_mib(memory and memory.total_bytes)}"
+    yield "swap used", f"{_mib(swap.used_bytes)} of {_mib(swap.total_bytes)}" if swap else "–"
+    for one in sample.filesystems or ():
+        yield f"filesystem {one.mount}", f"{_percent(one.used_percent)} of {_mib(one.total_bytes)}"
+    rates, disk = sample.network_rates, sample.disk
+    yield "network in", _rate(rates and rates.receive_bytes_per_second)
+    yield "network out", _rate(rates and rates.transmit_bytes_per_second)
+    yield "disk read", _rate(disk and disk.read_bytes_per_second)
+    yield "disk written", _rate(disk and disk.written_bytes_per_second)
+    yield "load 1, 5, 15 min", " ".join(f"{value:.2f}" for value in sample.load) if sample.load else "–"
+    yield "uptime", "–" if sample.uptime_seconds is None else f"{sample.uptime_seconds:.0f} s"
+    for name, degrees in (sample.temperatures or {}).items():
+        yield f"temperature {name}", f"{degrees:.1f} °C"
+    for name, pressure in (sample.pressure or {}).items():
+        yield f"pressure {name}", f"{pressure.avg10_percent:.2f}% {pressure.avg60_percent:.2f}%"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}%"
+
+
+def _mib(value: int | None) -> str:
+    return "–" if value is None else f"{value / 2**20:,.0f} MiB"
+
+
+def _rate(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f} B/s"
