@@ -12,7 +12,16 @@ from activity.models import ActivityLog
 
 @admin.register(ActivityLog)
 class ActivityLogAdmin(admin.ModelAdmin[ActivityLog]):
-    list_display = ("timestamp", "activity_type", "actor_name", "server_name", "message", "result", "origin", "source_ip")
+    list_display = (
+        "timestamp",
+        "activity_type",
+        "actor_name",
+        "server_name",
+        "message",
+        "result",
+        "origin",
+        "source_ip",
+    )
     list_filter = ("activity_type", "result", "origin", "actor_kind", "timestamp")
     search_fields = ("message", "actor_name", "server_name", "source_ip")
     date_hierarchy = "timestamp"

@@ -35,9 +35,7 @@ def acting(actor: Acting) -> Iterator[None]:
     """All that is recorded inside is recorded as done by this actor; log lines carry its request id."""
     token = _acting.set(actor)
     try:
-        with structlog.contextvars.bound_contextvars(
-            **({"request_id": actor.request_id} if actor.request_id else {})
-        ):
+        with structlog.contextvars.bound_contextvars(**({"request_id": actor.request_id} if actor.request_id else {})):
             yield
     finally:
         _acting.reset(token)

@@ -36,7 +36,9 @@ class ActivityFilter:
             "timestamp__gte": self.since,
             "timestamp__lt": self.until,
         }
-        rows = ActivityLog.objects.filter(**{name: value for name, value in wanted.items() if value not in (None, "", ())})
+        rows = ActivityLog.objects.filter(
+            **{name: value for name, value in wanted.items() if value not in (None, "", ())}
+        )
         if self.only_servers:
             rows = rows.filter(server_id__isnull=False)
         if self.text:

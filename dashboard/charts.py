@@ -99,7 +99,9 @@ def _edge(axis: Axis, values: Values, color: str) -> Figure:
     return line(axis, "edge", [value or 0 for value in values], color, **unseen)
 
 
-def figure(axis: Axis, traces: Sequence[Figure], *, top: float | None = None, suffix: str = "", si: bool = False) -> Figure:
+def figure(
+    axis: Axis, traces: Sequence[Figure], *, top: float | None = None, suffix: str = "", si: bool = False
+) -> Figure:
     """Traces with the page's axis and marks. `top` fixes the upper edge; `si` writes 1200000 as 1.2M."""
     y: dict[str, Any] = {"rangemode": "tozero", "ticksuffix": suffix, "fixedrange": True, "nticks": 5}
     y |= {"range": [0, top]} if top else {}
@@ -183,7 +185,12 @@ def network(axis: Axis, total: Series, interfaces: Mapping[str, Series], *, show
     received, sent = total.mean["network_rx_bytes_per_second"], total.mean["network_tx_bytes_per_second"]
     traces = []
     if shows_band:
-        traces += band(axis, total.low["network_rx_bytes_per_second"], total.high["network_rx_bytes_per_second"], "var(--network-1)")
+        traces += band(
+            axis,
+            total.low["network_rx_bytes_per_second"],
+            total.high["network_rx_bytes_per_second"],
+            "var(--network-1)",
+        )
         traces += band(
             axis,
             _negative(total.high["network_tx_bytes_per_second"]),
@@ -223,9 +230,7 @@ def temperatures(axis: Axis, series: Mapping[str, Series]) -> Figure:
 
 def pressure(axis: Axis, series: Series) -> Figure:
     colors = {"cpu": "var(--cpu-1)", "memory": "var(--memory-1)", "io": "var(--disk-1)"}
-    traces = [
-        line(axis, name, series.mean[f"pressure_{name}_avg60_percent"], color) for name, color in colors.items()
-    ]
+    traces = [line(axis, name, series.mean[f"pressure_{name}_avg60_percent"], color) for name, color in colors.items()]
     return figure(axis, traces, suffix="%")
 
 

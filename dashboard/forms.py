@@ -32,7 +32,9 @@ class ServerForm(forms.ModelForm[Server]):
     """A server with its credential, which goes in and never comes out again."""
 
     tags = TagsField(required=False, help_text="Separated by commas, such as production, frankfurt.")
-    credential = forms.ChoiceField(choices=CredentialKind.choices, initial=CredentialKind.GENERATED, widget=forms.RadioSelect)
+    credential = forms.ChoiceField(
+        choices=CredentialKind.choices, initial=CredentialKind.GENERATED, widget=forms.RadioSelect
+    )
     private_key = forms.CharField(
         required=False,
         strip=False,

@@ -40,10 +40,18 @@ def server_charts(row: ServerRow, period: str, at: datetime) -> list[Chart]:
     shows_band = span.step > interval
     latest = row.latest if row.is_fresh else None
     found = [
-        Chart("cpu", "CPU", percent(latest and latest.cpu_percent), "%", charts.cpu(axis, series, shows_band=shows_band)),
+        Chart(
+            "cpu", "CPU", percent(latest and latest.cpu_percent), "%", charts.cpu(axis, series, shows_band=shows_band)
+        ),
         Chart("memory", "Memory", _memory(latest), "%", charts.memory(axis, series)),
         Chart("disk", "Filesystems", _disk(latest), "%", charts.filesystems(axis, histories[Filesystem])),
-        Chart("network", "Network", _network(latest), "B/s", charts.network(axis, series, histories[Interface], shows_band=shows_band)),
+        Chart(
+            "network",
+            "Network",
+            _network(latest),
+            "B/s",
+            charts.network(axis, series, histories[Interface], shows_band=shows_band),
+        ),
         Chart("disk_io", "Disk I/O", _disk_io(latest), "B/s", charts.disk_io(axis, series, shows_band=shows_band)),
         Chart("load", "Load", _load(latest), "", charts.load(axis, series)),
     ]
@@ -153,9 +161,7 @@ def part_rows(row: ServerRow) -> dict[str, list[dict[str, Any]]]:
         {
             "part": part,
             "figures": figures,
-            "percent": share_of(
-                figures.used_bytes, (figures.used_bytes or 0) + (figures.available_bytes or 0)
-            ),
+            "percent": share_of(figures.used_bytes, (figures.used_bytes or 0) + (figures.available_bytes or 0)),
             "inodes_percent": share_of(figures.inodes_used, figures.inodes_total),
         }
         for part, figures in found[Filesystem]

@@ -12,9 +12,7 @@ Connection = SSHConnection | LocalConnection
 
 def target(server: Server) -> Target:
     """Where and as whom, with the opened credential. Raises Failure(NO_CREDENTIAL)."""
-    bare = Target(
-        server.hostname, server.port, server.username, {key.type: key.key for key in server.host_keys.all()}
-    )
+    bare = Target(server.hostname, server.port, server.username, {key.type: key.key for key in server.host_keys.all()})
     try:
         credential = server.credential
         secret = credential.open()

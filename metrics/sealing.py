@@ -27,7 +27,11 @@ def open_sealed(sealed: str, place: str) -> str:
     key_id, _, text = sealed.partition(":")
     try:
         raw = base64.b64decode(text, validate=True)
-        return AESGCM(settings.CREDENTIAL_KEYS[key_id]).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place.encode()).decode()
+        return (
+            AESGCM(settings.CREDENTIAL_KEYS[key_id])
+            .decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place.encode())
+            .decode()
+        )
     except (KeyError, ValueError, InvalidTag):
         raise Unreadable(
             "The stored credential cannot be opened: it was sealed for another address or with a key that is not in"

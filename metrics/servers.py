@@ -79,7 +79,9 @@ def change(server: Server, secret: Secret | None, tags: Iterable[str] | None, at
             _give(server, secret or kept)
         if tags is not None:
             set_tags(server, tags)
-        after = {name: getattr(server, name) for name in WATCHED} | {"tags": sorted(tags) if tags is not None else tags_before}
+        after = {name: getattr(server, name) for name in WATCHED} | {
+            "tags": sorted(tags) if tags is not None else tags_before
+        }
         old = {name: getattr(before, name) for name in WATCHED} | {"tags": tags_before}
         changed = [name for name in after if after[name] != old[name]]
         details: dict[str, Any] = {
@@ -97,7 +99,9 @@ def change(server: Server, secret: Secret | None, tags: Iterable[str] | None, at
 def delete(server: Server) -> None:
     """Delete a server. Its samples go with their retention; its activity stays."""
     with transaction.atomic():
-        record(ActivityType.SERVER_DELETED, f"{server.name} deleted", server=server, details={"address": server.address})
+        record(
+            ActivityType.SERVER_DELETED, f"{server.name} deleted", server=server, details={"address": server.address}
+        )
         server.delete()
 
 

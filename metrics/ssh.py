@@ -217,7 +217,9 @@ def _resolved(hostname: str, port: int, where: str) -> list[tuple[socket.Address
         found = lookup.result(DNS_SECONDS)
     except (OSError, UnicodeError, FutureTimeout):
         raise Failure(Reason.DNS, where) from None
-    allowed = [(family, address) for family, *_, address in found if not refusal(ip_address(str(address[0]).partition("%")[0]))]
+    allowed = [
+        (family, address) for family, *_, address in found if not refusal(ip_address(str(address[0]).partition("%")[0]))
+    ]
     if not allowed:
         raise Failure(Reason.ADDRESS_REFUSED, where)
     return allowed[:2]

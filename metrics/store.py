@@ -76,15 +76,11 @@ def save(polls: Sequence[Polled], interval: timedelta) -> None:
             _insert(model, values)
         _update_states([poll.server.state for poll in current])
         for server, at, change in rows.changes:
-            record(
-                change.kind, change.message, server=server, result=change.result, details=change.details, at=at
-            )
+            record(change.kind, change.message, server=server, result=change.result, details=change.details, at=at)
 
 
 def reachability(state: ServerState) -> Reachability:
-    return Reachability(
-        state.status, state.since, state.reason, state.explanation, state.failures, state.failing_since
-    )
+    return Reachability(state.status, state.since, state.reason, state.explanation, state.failures, state.failing_since)
 
 
 def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Rows) -> None:
@@ -184,34 +180,39 @@ def _core_bytes(cores: dict[int, float]) -> bytes | None:
 
 def _add_parts(server: Server, at: datetime, slot: int, sample: Sample, rows: _Rows) -> None:
     filesystems = {one.mount: one for one in sample.filesystems or ()}
-    for name, part in _parts(Filesystem, server, at, {
-        mount: {"device": one.device, "type": one.type, "is_read_only": one.is_read_only}
-        for mount, one in filesystems.items()
-    }).items():
+    for name, part in _parts(
+        Filesystem,
+        server,
+        at,
+        {
+            mount: {"device": one.device, "type": one.type, "is_read_only": one.is_read_only}
+            for mount, one in filesystems.items()
+        },
+    ).items():
         one = filesystems[name]
         sizes = (one.total_bytes, one.used_bytes, one.available_bytes, one.inodes_total, one.inodes_used)
         rows.samples[FilesystemMetrics].append((slot_key(slot, part), *sizes))
-    for name, part in _parts(Interface, server, at, {
-        name: {"is_counted": one.is_counted} for name, one in sample.interfaces.items()
-    }).items():
+    for name, part in _parts(
+        Interface, server, at, {name: {"is_counted": one.is_counted} for name, one in sample.interfaces.items()}
+    ).items():
         counters, rate = sample.interfaces[name], sample.interface_rates.get(name)
-        rows.samples[InterfaceMetrics].append((
-            slot_key(slot, part),
-            counters.receive_bytes,
-            counters.transmit_bytes,
-            rate and rate.receive_bytes_per_second,
-            rate and rate.transmit_bytes_per_second,
-            counters.errors,
-            counters.drops,
-        ))
+        rows.samples[InterfaceMetrics].append(
+            (
+                slot_key(slot, part),
+                counters.receive_bytes,
+                counters.transmit_bytes,
+                rate and rate.receive_bytes_per_second,
+                rate and rate.transmit_bytes_per_second,
+                counters.errors,
+                counters.drops,
+            )
+        )
     temperatures = sample.temperatures or {}
     for name, part in _parts(Sensor, server, at, {name: {} for name in temperatures}).items():
         rows.samples[TemperatureMetrics].append((slot_key(slot, part), temperatures[name]))
 
 
-def _parts(
-    model: type[Part], server: Server, at: datetime, seen: dict[str, dict[str, Any]]
-) -> dict[str, int]:
+def _parts(model: type[Part], server: Server, at: datetime, seen: dict[str, dict[str, Any]]) -> dict[str, int]:
     """The ids of a server's parts by name; new ones are added, at most a thousand a day."""
     if not seen:
         return {}

@@ -65,7 +65,10 @@ def rebooted(name: str, boot_id_before: str, boot_id: str | None, uptime_seconds
     """A changed boot id, and nothing else, is a reboot."""
     if not boot_id_before or not boot_id or boot_id == boot_id_before:
         return []
-    details: dict[str, object] = {"boot_id": {"before": boot_id_before, "after": boot_id}, "uptime_seconds": uptime_seconds}
+    details: dict[str, object] = {
+        "boot_id": {"before": boot_id_before, "after": boot_id},
+        "uptime_seconds": uptime_seconds,
+    }
     return [Change(ActivityType.SERVER_REBOOTED, f"{name} rebooted", details)]
 
 

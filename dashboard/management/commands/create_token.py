@@ -19,8 +19,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="what it is for")
-        parser.add_argument("--scope", action="append", required=True, choices=Scope.values, metavar="SCOPE",
-                            help=f"may be given several times; one of {', '.join(Scope.values)}")
+        parser.add_argument(
+            "--scope",
+            action="append",
+            required=True,
+            choices=Scope.values,
+            metavar="SCOPE",
+            help=f"may be given several times; one of {', '.join(Scope.values)}",
+        )
         parser.add_argument("--user", help="its owner (default: the only administrator)")
         parser.add_argument("--tag", help="only servers with this tag")
         parser.add_argument("--network", default="", help="only from this network, such as 10.0.0.0/8")

@@ -39,7 +39,9 @@ class Command(BaseCommand):
         with as_command():
             server = self._added(options)
             if options["generate_key"]:
-                self.stdout.write("Put one of these lines into the account's authorized_keys.\nRestricted to the probe:")
+                self.stdout.write(
+                    "Put one of these lines into the account's authorized_keys.\nRestricted to the probe:"
+                )
                 self.stdout.write(authorized_keys.restricted(server.credential.public_key))
                 self.stdout.write(f"With a shell:\n{authorized_keys.simple(server.credential.public_key)}")
             if options["accept_host_key"] or options["trust_on_first_use"]:
@@ -88,7 +90,9 @@ class Command(BaseCommand):
         if fingerprint:
             begun.host_keys = [key for key in begun.host_keys if key["fingerprint"] == fingerprint]
             if not begun.host_keys:
-                raise CommandError(f"The server shows no host key with {fingerprint}: {server.name} is added, not prepared.")
+                raise CommandError(
+                    f"The server shows no host key with {fingerprint}: {server.name} is added, not prepared."
+                )
         preparation.confirm(begun, datetime.now(UTC))
         self.stdout.write(f"Signing in as {server.username} …")
         preparation.test(begun.pk, datetime.now(UTC))
