@@ -13,12 +13,13 @@ from django.urls import reverse
 
 from activity.record import record
 from activity.types import ActivityType, Result
+from dashboard.requests import Request
 
 OPERATORS, AUDITORS = "operators", "auditors"
 CONFIRMED_SECONDS = 600
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = Callable[Concatenate[Request, P], HttpResponse]
 
 
 def is_administrator(user: Any) -> bool:
@@ -40,7 +41,7 @@ def only(allowed: Callable[[Any], bool]) -> Callable[[View[P]], View[P]]:
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def guarded(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not allowed(request.user):
                 record(
                     ActivityType.PERMISSION_DENIED,
@@ -59,7 +60,7 @@ def confirmed(view: View[P]) -> View[P]:
     """A view for which the password was entered within the last ten minutes; else it is asked for first."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if is_confirmed(request):
             return view(request, *args, **kwargs)
         return ask_for_password(request, back_to=request.get_full_path())
@@ -67,11 +68,11 @@ def confirmed(view: View[P]) -> View[P]:
     return guarded
 
 
-def is_confirmed(request: HttpRequest) -> bool:
+def is_confirmed(request: Request) -> bool:
     return bool(datetime.now(UTC).timestamp() - request.session.get("confirmed_at", 0) <= CONFIRMED_SECONDS)
 
 
-def ask_for_password(request: HttpRequest, back_to: str) -> HttpResponse:
+def ask_for_password(request: Request, back_to: str) -> HttpResponse:
     """Away to the password, and back to an address that can be opened."""
     return redirect(f"{reverse('confirm')}?{urlencode({'next': back_to})}")
 

@@ -166,7 +166,7 @@ def handle(request: HttpRequest, *, operation: Operation | None = None, **place:
         return _json({"success": False, "message": error.message, "error": error.code}, error.status, error.headers)
     except Http404:
         return _json({"success": False, "message": "There is no such thing.", "error": "NOT_FOUND"}, 404)
-    except Exception:  # noqa: BLE001  # a failure is an error in the envelope, never an empty answer
+    except Exception:  # a failure is an error in the envelope, never an empty answer
         log.exception("api.failed", path=request.path)
         message = "The answer could not be made; the log has the reason."
         return _json({"success": False, "message": message, "error": "INTERNAL"}, 500)

@@ -25,7 +25,7 @@ class TagsField(forms.CharField):
 
     def validate(self, value: Any) -> None:
         for name in value:
-            Tag._meta.get_field("name").clean(name, None)  # type: ignore[union-attr]
+            Tag._meta.get_field("name").clean(name, None)
 
 
 class ServerForm(forms.ModelForm[Server]):
@@ -119,7 +119,7 @@ class SetUpForm(BaseUserCreationForm):  # type: ignore[type-arg]
         model = get_user_model()
         fields = ("username",)
 
-    def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002  # Django's signature
+    def save(self, commit: bool = True) -> Any:  # Django's signature
         self.instance.is_staff = self.instance.is_superuser = True
         return super().save(commit)
 

@@ -41,7 +41,11 @@ def server_charts(row: ServerRow, period: str, at: datetime) -> list[Chart]:
     latest = row.latest if row.is_fresh else None
     found = [
         Chart(
-            "cpu", "CPU", percent(latest and latest.cpu_percent), "%", charts.cpu(axis, series, shows_band=shows_band)
+            "cpu",
+            "CPU",
+            percent(latest.cpu_percent if latest else None),
+            "%",
+            charts.cpu(axis, series, shows_band=shows_band),
         ),
         Chart("memory", "Memory", _memory(latest), "%", charts.memory(axis, series)),
         Chart("disk", "Filesystems", _disk(latest), "%", charts.filesystems(axis, histories[Filesystem])),
@@ -121,12 +125,16 @@ def _disk(latest: ServerMetrics | None) -> str:
 
 
 def _network(latest: ServerMetrics | None) -> str:
-    received, sent = (latest and latest.network_rx_bytes_per_second, latest and latest.network_tx_bytes_per_second)
+    if not latest:
+        return "–"
+    received, sent = latest.network_rx_bytes_per_second, latest.network_tx_bytes_per_second
     return f"in {byte_rate(received)} · out {byte_rate(sent)}"
 
 
 def _disk_io(latest: ServerMetrics | None) -> str:
-    read, written = (latest and latest.disk_read_bytes_per_second, latest and latest.disk_written_bytes_per_second)
+    if not latest:
+        return "–"
+    read, written = latest.disk_read_bytes_per_second, latest.disk_written_bytes_per_second
     return f"read {byte_rate(read)} · write {byte_rate(written)}"
 
 

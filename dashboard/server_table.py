@@ -25,7 +25,7 @@ SORTS: Mapping[str, Key] = {
     "cpu": _figure("cpu_percent"),
     "memory": _figure("memory_percent"),
     "disk": _figure("disk_percent"),
-    "network": lambda row: _traffic(row),
+    "network": lambda row: row.traffic,
     "up": _figure("uptime_seconds"),
 }
 COLUMNS = (
@@ -52,9 +52,9 @@ class Column:
 
 @dataclass(frozen=True)
 class ServerTable:
-    """Rows with the traffic and the sparkline of each. `shown` of `total` match what is asked for."""
+    """Rows with the sparkline of each. `shown` of `total` match what is asked for."""
 
-    rows: Sequence[tuple[ServerRow, float | None, Sequence[float | None]]]
+    rows: Sequence[tuple[ServerRow, Sequence[float | None]]]
     columns: Sequence[Column]
     total: int
     text: str
@@ -81,7 +81,7 @@ def server_table(rows: Sequence[ServerRow], asked: Mapping[str, str], period: st
     shown = _sorted(found, sort)
     sparks = queries.sparklines("cpu_percent", [row.server.pk for row in shown], spark_span(period, at))
     return ServerTable(
-        rows=[(row, _traffic(row), sparks[row.server.pk]) for row in shown],
+        rows=[(row, sparks[row.server.pk]) for row in shown],
         columns=[_column(key, label, style, sort, period) for key, label, style in COLUMNS],
         total=len(rows),
         text=text,
@@ -128,10 +128,3 @@ def _column(key: str, label: str, style: str, sort: str, period: str) -> Column:
     starts_down = key not in ("name", "status")
     wanted = ("" if is_down else "-") if is_sorted else "-" if starts_down else ""
     return Column(label, style, wanted + key, ("descending" if is_down else "ascending") if is_sorted else "")
-
-
-def _traffic(row: ServerRow) -> float | None:
-    """Bytes per second in both directions."""
-    if not row.latest or not row.is_fresh or row.latest.network_rx_bytes_per_second is None:
-        return None
-    return row.latest.network_rx_bytes_per_second + (row.latest.network_tx_bytes_per_second or 0)

@@ -36,7 +36,7 @@ class ServerAdmin(admin.ModelAdmin[Server]):
         """A server is added where it is prepared: on its page, by command or by import."""
         return False
 
-    def save_model(self, request: HttpRequest, obj: Server, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: Server, form: Any, change: bool) -> None:
         servers.change(obj, None, [tag.name for tag in form.cleaned_data["tags"]], datetime.now(UTC))
 
     def delete_model(self, request: HttpRequest, obj: Server) -> None:

@@ -1,4 +1,4 @@
-"""Servers out of a file: YAML, CSV, or the syntax of ~/.ssh/config. What is read is checked before anything is added."""
+"""Servers out of a file: YAML, CSV, or the syntax of ~/.ssh/config. All is checked before anything is added."""
 
 import csv
 import io

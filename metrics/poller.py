@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import final
 
 import structlog
 from django.conf import settings
@@ -37,6 +38,7 @@ LANES = {"steady": 16, "connecting": 8, "slow": 8}
 Outcome = tuple[Connection | None, Collected | Failure]
 
 
+@final
 @dataclass
 class _Kept:
     """A connection with the access it was opened for."""
@@ -165,6 +167,6 @@ def _poll(connection: Connection | None, to: Target | None, before: Counters) ->
         return collect_over(connection, to, before)
     except Failure as failure:
         return None, failure
-    except Exception as wrong:  # noqa: BLE001  # the rim of the thread: one server's surprise stays its own
+    except Exception as wrong:  # the rim of the thread: one server's surprise stays its own
         log.exception("poll.crashed")
         return None, Failure(Reason.BAD_ANSWER, to.where if to else "this machine", type(wrong).__name__)

@@ -55,6 +55,13 @@ class ServerRow:
     def name(self) -> str:
         return self.server.name
 
+    @property
+    def traffic(self) -> float | None:
+        """Bytes per second in both directions, of a current sample."""
+        if not self.latest or not self.is_fresh or self.latest.network_rx_bytes_per_second is None:
+            return None
+        return float(self.latest.network_rx_bytes_per_second + (self.latest.network_tx_bytes_per_second or 0))
+
 
 @dataclass(frozen=True)
 class Fleet:
@@ -160,10 +167,10 @@ def parts_now(server: Server) -> dict[type[Part], list[tuple[Any, Any]]]:
 
 def sparklines(name: str, servers: Sequence[int], span: Span) -> dict[int, list[float | None]]:
     """One figure of many servers at each step's first slot, by server id: key look-ups, no scan."""
-    field = ServerMetrics._meta.get_field(name)
+    field = next(field for field in ServerMetrics._meta.concrete_fields if field.name == name)
     found: dict[int, list[float | None]] = {server: [None] * span.points for server in servers}
     sql = (
-        SLOTS + f"SELECT slot, s.id, m.{field.column} FROM slots CROSS JOIN metrics_server s "  # noqa: S608
+        SLOTS + f"SELECT slot, s.id, m.{field.column} FROM slots CROSS JOIN metrics_server s "
         f"JOIN metrics_servermetrics m ON m.id = slot * {OWNERS} + s.id"
     )
     with connection.cursor() as cursor:
@@ -238,7 +245,7 @@ def _rows(
 ) -> Iterable[tuple[Any, ...]]:
     """(step, *columns) of an owner's samples; the server's own samples tell in which slots there are any."""
     step = f"(slot - {span.start}) / {span.step}"
-    sql = SLOTS + f"SELECT {step}, {columns} FROM slots "  # noqa: S608
+    sql = SLOTS + f"SELECT {step}, {columns} FROM slots "
     sql += f"JOIN metrics_servermetrics s ON s.id = slot * {OWNERS} + {server_id} "
     sql += f"JOIN {model._meta.db_table} m ON m.id = slot * {OWNERS} + {owner_id} "
     sql += f"GROUP BY {step}" if grouped else ""

@@ -6,7 +6,7 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager, suppress
@@ -210,7 +210,7 @@ def dial(hostname: str, port: int, where: str) -> socket.socket:
     raise failure
 
 
-def _resolved(hostname: str, port: int, where: str) -> list[tuple[socket.AddressFamily, Any]]:
+def _resolved(hostname: str, port: int, where: str) -> Sequence[tuple[socket.AddressFamily, Any]]:
     """At most two addresses of a name. The checked address is the dialled one, so a name cannot change in between."""
     lookup = _resolvers.submit(socket.getaddrinfo, hostname, port, type=socket.SOCK_STREAM)
     try:

@@ -231,28 +231,33 @@ def _parts(model: type[Part], server: Server, at: datetime, seen: dict[str, dict
 
 def _insert(model: type[models.Model], rows: Iterable[tuple[Any, ...]]) -> None:
     """Many rows in one statement; a row that is there already stands. bulk_create costs twenty times as much."""
-    fields = model._meta.concrete_fields
-    values = [
-        tuple(one.get_db_prep_save(value, connection) for one, value in zip(fields, row, strict=True)) for row in rows
-    ]
-    if not values:
-        return
-    columns = ", ".join(connection.ops.quote_name(one.column) for one in fields)
+    fields: Sequence[Any] = model._meta.concrete_fields
+    columns = ", ".join(field.column for field in fields)
     marks = ", ".join(["%s"] * len(fields))
-    table = connection.ops.quote_name(model._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING", values)  # noqa: S608
+    _execute_many(
+        f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING",
+        [_stored(fields, row) for row in rows],
+    )
 
 
 def _update_states(states: list[ServerState]) -> None:
-    fields = [ServerState._meta.get_field(name) for name in STATE_FIELDS]
-    values = [
-        (*(one.get_db_prep_save(getattr(state, one.attname), connection) for one in fields), state.pk)  # type: ignore[union-attr]
-        for state in states
-    ]
-    columns = ", ".join(f"{connection.ops.quote_name(one.column)} = %s" for one in fields)  # type: ignore[union-attr]
-    with connection.cursor() as cursor:
-        cursor.executemany(f"UPDATE metrics_serverstate SET {columns} WHERE server_id = %s", values)  # noqa: S608
+    fields: list[Any] = [ServerState._meta.get_field(name) for name in STATE_FIELDS]
+    columns = ", ".join(f"{field.column} = %s" for field in fields)
+    _execute_many(
+        f"UPDATE {ServerState._meta.db_table} SET {columns} WHERE server_id = %s",
+        [(*_stored(fields, [getattr(state, field.attname) for field in fields]), state.pk) for state in states],
+    )
+
+
+def _stored(fields: Sequence[Any], values: Iterable[Any]) -> tuple[Any, ...]:
+    """Values as their columns keep them."""
+    return tuple(field.get_db_prep_save(value, connection) for field, value in zip(fields, values, strict=True))
+
+
+def _execute_many(sql: str, rows: list[tuple[Any, ...]]) -> None:
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(sql, rows)
 
 
 def prune(before: datetime) -> int:

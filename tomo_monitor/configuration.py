@@ -75,7 +75,7 @@ def _database(text: str) -> dict[str, Any]:
         return {}
     if not text.startswith(("postgres://", "postgresql://", "sqlite:///")):
         raise ValueError
-    return dict(environ.Env.db_url_config(text))
+    return dict(environ.Env.db_url_config(text))  # type: ignore[no-untyped-call]
 
 
 def _time_zone(text: str) -> str:

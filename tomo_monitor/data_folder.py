@@ -33,7 +33,7 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
     """The file's text; made whole or not at all, by whichever process comes first."""
     if not path.exists():
         draft = path.with_name(f".{path.name}.{os.getpid()}")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(make() + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -14,7 +14,8 @@ FILE = "plotly.min.js"
 class PlotlyFinder(BaseFinder):
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         spec = find_spec("plotly")
-        assert spec and spec.origin, "plotly is in requirements.txt"
+        assert spec, "plotly is in requirements.txt"
+        assert spec.origin
         self.storage = FileSystemStorage(location=str(Path(spec.origin).parent / "package_data"))
 
     def find(self, path: str, find_all: bool = False, **_kwargs: Any) -> Any:

@@ -15,10 +15,10 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections
 from django_q.models import OrmQ
-from django_q.tasks import async_task
 
 from metrics.models import Heartbeat
 from metrics.models.heartbeat import STOPPED
+from metrics.queue import enqueue
 from tomo_monitor.processes import SUPERVISED, die_with_parent
 
 log = structlog.get_logger(__name__)
@@ -132,7 +132,7 @@ class Supervisor:
             self._ask()
             for part in self.parts:
                 part.watch()
-        except Exception:  # noqa: BLE001  # a database that restarts must not end the one who starts things again
+        except Exception:  # a database that restarts must not end the one who starts things again
             log.exception("supervisor.failed")
             close_old_connections()
 
@@ -146,7 +146,7 @@ class Supervisor:
         if now - self._beat_asked_at >= TASK_BEAT_SECONDS:
             self._beat_asked_at = now
             if OrmQ.objects.filter(key="tasks").count() < settings.Q_CLUSTER["queue_limit"]:
-                async_task("metrics.tasks.beat", save=False)
+                enqueue("beat")
 
     def _end(self) -> None:
         for name in settings.POLL_CLUSTERS:
@@ -205,6 +205,6 @@ def _clear(name: str) -> None:
     Heartbeat.objects.release(name)
     if name in settings.POLL_CLUSTERS:
         OrmQ.objects.filter(key=name).delete()
-        async_task("metrics.tasks.poll", cluster=name, save=False)
+        enqueue("poll", cluster=name)
     else:
         OrmQ.objects.filter(key=name).update(lock=datetime.now(UTC))

@@ -18,6 +18,7 @@ from activity.types import ActivityType
 from dashboard import access
 from dashboard import set_up as set_up_link
 from dashboard.forms import ConfirmForm, SetUpForm
+from dashboard.requests import Request
 
 WINDOW = timedelta(minutes=15)
 MOST_FAILURES_OF_USER = 5  # from one address
@@ -39,9 +40,9 @@ class SignIn(LoginView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         address = request.META.get("REMOTE_ADDR", "")
         if is_limited(request.POST.get("username", ""), address, datetime.now(UTC)):
-            context = {"minutes": WINDOW.seconds // 60}
-            headers = {"Retry-After": str(WINDOW.seconds)}
-            return render(request, "registration/limited.html", context, status=429, headers=headers)
+            response = render(request, "registration/limited.html", {"minutes": WINDOW.seconds // 60}, status=429)
+            response["Retry-After"] = str(WINDOW.seconds)
+            return response
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -66,7 +67,7 @@ class ChangePassword(PasswordChangeView):
 
 
 @login_not_required
-def set_up(request: HttpRequest, token: str) -> HttpResponse:
+def set_up(request: Request, token: str) -> HttpResponse:
     """Makes the first administrator; the link works once."""
     if not set_up_link.is_open(token):
         raise Http404
@@ -80,7 +81,7 @@ def set_up(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "registration/set_up.html", {"form": form})
 
 
-def confirm(request: HttpRequest) -> HttpResponse:
+def confirm(request: Request) -> HttpResponse:
     """Asks for the password before something that matters, then goes on to it."""
     at = datetime.now(UTC)
     to = request.GET.get("next", "")
@@ -96,5 +97,5 @@ def confirm(request: HttpRequest) -> HttpResponse:
     return render(request, "registration/confirm.html", {"form": form})
 
 
-def _count_failure(request: HttpRequest) -> None:
+def _count_failure(request: Request) -> None:
     user_login_failed.send(__name__, credentials={"username": request.user.get_username()}, request=request)

@@ -2,19 +2,20 @@
 
 from datetime import UTC, datetime
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 
 from activity import queries
 from activity.queries import ActivityFilter
 from activity.types import TRAITS, ActivityType
 from dashboard import access
+from dashboard.requests import Request
 from metrics.models import Server
 
 PAGE = 50
 
 
-def activity(request: HttpRequest) -> HttpResponse:
+def activity(request: Request) -> HttpResponse:
     asked = request.GET
     wanted = ActivityFilter(
         activity_types=[kind for kind in asked.getlist("kind") if kind in {str(known) for known in ActivityType}],

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 
 from dashboard import access
+from dashboard.requests import Request
 from dashboard.server_table import chosen_period, server_table, spark_span
 from dashboard.summary import dashboard_summary
 from metrics import queries
@@ -13,7 +14,7 @@ from metrics.models import Server
 from metrics.periods import LABELS
 
 
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: Request) -> HttpResponse:
     at = datetime.now(UTC)
     period = chosen_period(request.GET, at)
     servers = Server.objects.visible_to(request.user)

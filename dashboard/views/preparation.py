@@ -2,18 +2,19 @@
 
 from datetime import UTC, datetime
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
-from django_q.tasks import async_task
 
 from dashboard import access
+from dashboard.requests import Request
 from metrics import authorized_keys, preparation
 from metrics.models import Preparation, Server
+from metrics.queue import enqueue
 
 
 @access.only(access.is_administrator)
-def prepare(request: HttpRequest, server_id: int) -> HttpResponse:
+def prepare(request: Request, server_id: int) -> HttpResponse:
     """What to put on the server, and how far its preparation is."""
     server = _server(request, server_id)
     newest = server.preparations.first()
@@ -31,15 +32,15 @@ def prepare(request: HttpRequest, server_id: int) -> HttpResponse:
 
 @require_POST
 @access.only(access.is_administrator)
-def start(request: HttpRequest, server_id: int) -> HttpResponse:
+def start(request: Request, server_id: int) -> HttpResponse:
     begun = preparation.begin(_server(request, server_id), datetime.now(UTC))
-    async_task("metrics.tasks.scan", begun.pk, save=False)
+    enqueue("scan", begun.pk)
     return redirect("server_prepare", server_id)
 
 
 @require_POST
 @access.only(access.is_administrator)
-def confirm(request: HttpRequest, server_id: int) -> HttpResponse:
+def confirm(request: Request, server_id: int) -> HttpResponse:
     """The shown host keys are the server's own. In place of others they need the password again."""
     server = _server(request, server_id)
     if server.host_keys.exists() and not access.is_confirmed(request):
@@ -48,10 +49,10 @@ def confirm(request: HttpRequest, server_id: int) -> HttpResponse:
         Preparation, pk=request.POST.get("preparation"), server=server, state=Preparation.State.CONFIRMING
     )
     preparation.confirm(waiting, datetime.now(UTC))
-    async_task("metrics.tasks.test", waiting.pk, save=False)
+    enqueue("test", waiting.pk)
     return redirect("server_prepare", server_id)
 
 
-def _server(request: HttpRequest, server_id: int) -> Server:
+def _server(request: Request, server_id: int) -> Server:
     seen = Server.objects.visible_to(request.user).select_related("state", "credential")
     return get_object_or_404(seen.exclude(transport="local"), pk=server_id)

@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from activity.queries import ActivityFilter
 from dashboard import access, history
 from dashboard.forms import ServerForm
+from dashboard.requests import Request
 from dashboard.server_table import chosen_period, server_table
 from metrics import queries, servers
 from metrics.models import Server
@@ -20,7 +21,7 @@ from metrics.queries import ServerRow
 RECENT = 15
 
 
-def server_list(request: HttpRequest) -> HttpResponse:
+def server_list(request: Request) -> HttpResponse:
     at = datetime.now(UTC)
     rows = queries.server_rows(Server.objects.visible_to(request.user), at)
     period = chosen_period(request.GET, at)
@@ -28,11 +29,11 @@ def server_list(request: HttpRequest) -> HttpResponse:
     return render(request, "servers/table.html" if request.htmx else "servers/list.html", context)
 
 
-def server(request: HttpRequest, server_id: int) -> HttpResponse:
+def server(request: Request, server_id: int) -> HttpResponse:
     at = datetime.now(UTC)
     row = _row(request, server_id, at)
     period = chosen_period(request.GET, at)
-    context = {
+    context: dict[str, Any] = {
         "row": row,
         "server": row.server,
         "state": row.server.state,
@@ -43,19 +44,19 @@ def server(request: HttpRequest, server_id: int) -> HttpResponse:
     }
     if request.htmx:
         return render(request, "servers/live.html", context)
-    context["charts"] = history.server_charts(row, period, at)
-    context["figures"] = _figures(context["charts"])
+    found = history.server_charts(row, period, at)
+    context |= {"charts": found, "figures": _figures(found)}
     context["zone"] = history.zone_name(at)
     return render(request, "servers/page.html", context)
 
 
-def charts(request: HttpRequest, server_id: int) -> HttpResponse:
+def charts(request: Request, server_id: int) -> HttpResponse:
     """The figures alone, for the live refresh."""
     at = datetime.now(UTC)
     return JsonResponse({"charts": _figures(_charts(request, server_id, at))})
 
 
-def table(request: HttpRequest, server_id: int, chart: str) -> HttpResponse:
+def table(request: Request, server_id: int, chart: str) -> HttpResponse:
     """The table behind one chart."""
     found = next((one for one in _charts(request, server_id, datetime.now(UTC)) if one.name == chart), None)
     if found is None:
@@ -66,7 +67,7 @@ def table(request: HttpRequest, server_id: int, chart: str) -> HttpResponse:
 
 @access.only(access.is_administrator)
 @access.confirmed
-def add(request: HttpRequest) -> HttpResponse:
+def add(request: Request) -> HttpResponse:
     form = ServerForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         at = datetime.now(UTC)
@@ -77,7 +78,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @access.only(access.is_administrator)
 @access.confirmed
-def edit(request: HttpRequest, server_id: int) -> HttpResponse:
+def edit(request: Request, server_id: int) -> HttpResponse:
     found = _server(request, server_id)
     form = ServerForm(request.POST or None, instance=found)
     if request.method == "POST" and form.is_valid():
@@ -90,7 +91,7 @@ def edit(request: HttpRequest, server_id: int) -> HttpResponse:
 
 @access.only(access.is_administrator)
 @access.confirmed
-def delete(request: HttpRequest, server_id: int) -> HttpResponse:
+def delete(request: Request, server_id: int) -> HttpResponse:
     found = _server(request, server_id)
     if request.method == "POST":
         servers.delete(found)
@@ -101,7 +102,7 @@ def delete(request: HttpRequest, server_id: int) -> HttpResponse:
 
 @require_POST
 @access.only(access.is_operator)
-def poll_now(request: HttpRequest, server_id: int) -> HttpResponse:
+def poll_now(request: Request, server_id: int) -> HttpResponse:
     found = _server(request, server_id)
     if servers.poll_soon(found, datetime.now(UTC)):
         messages.success(request, f"{found.name} is being polled.")
@@ -110,15 +111,15 @@ def poll_now(request: HttpRequest, server_id: int) -> HttpResponse:
     return redirect("server", found.pk)
 
 
-def _server(request: HttpRequest, server_id: int) -> Server:
+def _server(request: Request, server_id: int) -> Server:
     return get_object_or_404(Server.objects.visible_to(request.user).with_latest(), pk=server_id)
 
 
-def _row(request: HttpRequest, server_id: int, at: datetime) -> ServerRow:
+def _row(request: Request, server_id: int, at: datetime) -> ServerRow:
     return queries.server_row(_server(request, server_id), at)
 
 
-def _charts(request: HttpRequest, server_id: int, at: datetime) -> list[Any]:
+def _charts(request: Request, server_id: int, at: datetime) -> list[Any]:
     try:
         return history.server_charts(_row(request, server_id, at), chosen_period(request.GET, at), at)
     except UnknownPeriod as wrong:

@@ -25,7 +25,7 @@ def time_of_key(key: int) -> datetime:
     return datetime.fromtimestamp(key >> OWNER_BITS, UTC)
 
 
-class SlotKeyField(models.BigIntegerField):
+class SlotKeyField(models.BigIntegerField):  # type: ignore[type-arg]
     """slot_key() as the primary key; on SQLite the rowid itself, which saves a second index."""
 
     def __init__(self, **_kwargs: Any) -> None:
@@ -57,7 +57,7 @@ class ScaledField(models.IntegerField):  # type: ignore[type-arg]
         return None if value is None else round(value * self.scale)
 
 
-class KibibytesField(models.BigIntegerField):
+class KibibytesField(models.BigIntegerField):  # type: ignore[type-arg]
     """Bytes, kept as whole KiB."""
 
     def from_db_value(self, value: int | None, *_args: Any) -> int | None:

@@ -52,7 +52,7 @@ class ServerMetrics(models.Model):
 
     @property
     def server_id(self) -> int:
-        return self.pk & ((1 << OWNER_BITS) - 1)
+        return int(self.pk) & ((1 << OWNER_BITS) - 1)
 
     @property
     def timestamp(self) -> datetime:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import astuple, dataclass, field
-from typing import Any
+from typing import Any, final
 
 from metrics.probe.reading import CpuTimes, DiskCounters, Filesystem, InterfaceCounters, Memory, Pressure, Reading, Swap
 
@@ -25,6 +25,7 @@ class Counters:
     interfaces: dict[str, InterfaceCounters] = field(default_factory=dict)
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class CpuShares:
     """Percent of the time between two readings. busy = all but idle and iowait."""
@@ -36,6 +37,7 @@ class CpuShares:
     steal: float
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class DiskRates:
     """All whole disks together; `busy_percent` is the busiest one's."""
@@ -45,6 +47,7 @@ class DiskRates:
     busy_percent: float
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class InterfaceRates:
     receive_bytes_per_second: float

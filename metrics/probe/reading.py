@@ -1,6 +1,7 @@
 """What one poll saw, as frozen values. Unknown is None: `{}` is "saw none", None is "did not see"."""
 
 from dataclasses import dataclass, field
+from typing import final
 
 
 class BadAnswer(ValueError):
@@ -21,6 +22,7 @@ class CpuTimes:
     steal: int
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Memory:
     """Bytes. `used` is what cannot be given back; used + cache + free is about the total, for the kernel keeps a
@@ -33,6 +35,7 @@ class Memory:
     is_estimate: bool  # a kernel before 3.14 does not say what is available
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Swap:
     total_bytes: int
