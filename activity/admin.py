@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 
 from activity.models import ActivityLog
 
@@ -13,7 +14,7 @@ from activity.models import ActivityLog
 @admin.register(ActivityLog)
 class ActivityLogAdmin(admin.ModelAdmin[ActivityLog]):
     list_display = (
-        "timestamp",
+        "time",
         "activity_type",
         "actor_name",
         "server_name",
@@ -30,6 +31,10 @@ class ActivityLogAdmin(admin.ModelAdmin[ActivityLog]):
     show_full_result_count = False
     exclude = ("details",)
     readonly_fields = ("pretty_details",)
+
+    @admin.display(ordering="timestamp")
+    def time(self, row: ActivityLog) -> str:
+        return f"{localtime(row.timestamp):%Y-%m-%d %H:%M:%S}"
 
     @admin.display(description="Details")
     def pretty_details(self, row: ActivityLog) -> str:

@@ -37,7 +37,7 @@ class ActivityFilter:
             "timestamp__lt": self.until,
         }
         rows = ActivityLog.objects.filter(
-            **{name: value for name, value in wanted.items() if value not in (None, "", ())}
+            **{name: value for name, value in wanted.items() if value or value == 0}
         )
         if self.only_servers:
             rows = rows.filter(server_id__isnull=False)

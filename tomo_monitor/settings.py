@@ -44,6 +44,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "tomo_monitor.apps.TomoMonitorConfig",
+    "django_q",  # before ours, which takes its models out of the admin again
     "activity",
     "metrics",
     "dashboard",
@@ -54,7 +55,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    "django_q",
     "django_htmx",
     "heroicons",
     "csp",
