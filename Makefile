@@ -1,14 +1,13 @@
 # `make run` is the product, `make test` its tests; each sets up what it needs first.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench demo lock
+.PHONY: help setup run test check bench lock
 SHELL := /bin/sh
 
 venv := .venv
 python := $(venv)/bin/python
 stamp := $(venv)/.runtime
 dev_stamp := $(venv)/.dev
-scripts := metrics/probe/probe.sh .ci/run
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10

@@ -158,5 +158,5 @@ class ServerState(models.Model):
         return f"{self.server_id} {self.status}"
 
     def is_fresh(self, at: datetime, interval: timedelta) -> bool:
-        """Whether its last sample may be shown as current: no older than two and a half intervals."""
-        return self.polled_at is not None and at - self.polled_at <= 2.5 * interval
+        """Whether its last sample may be shown as current: no older than two intervals."""
+        return self.polled_at is not None and at - self.polled_at <= 2 * interval
