@@ -68,7 +68,7 @@ class ActivityLog(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise AppendOnly("The activity log is append-only: rows are never changed.")
-        super().save(*args, **kwargs)
+        super().save(*args, **kwargs | {"force_insert": True})  # a row made with a number that is taken changes nothing
 
     def delete(self, *_args: Any, **_kwargs: Any) -> tuple[int, dict[str, int]]:
         raise AppendOnly("The activity log is append-only: rows are never deleted.")

@@ -62,11 +62,13 @@ def record(
 
 
 def masked(details: Any, name: str = "") -> Any:
-    """The details, with every value under a name that sounds like a secret replaced."""
+    """The details, with everything under a name that sounds like a secret replaced."""
+    if details and SECRET_NAME.search(name):
+        return MASK
     match details:
         case dict():
             return {key: masked(value, str(key)) for key, value in details.items()}
         case list() | tuple():
-            return [masked(value, name) for value in details]
+            return [masked(value) for value in details]
         case _:
-            return MASK if details and SECRET_NAME.search(name) else details
+            return details
