@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.utils.dateparse import parse_datetime
@@ -16,7 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from activity import queries as activity_queries
 from activity.context import Acting, acting, current
 from activity.queries import ActivityFilter
-from activity.types import ActivityType, ActorKind, Origin
+from activity.types import ActivityType
 from dashboard import access, tokens, wire
 from dashboard.models import ApiToken, Scope
 from dashboard.summary import dashboard_summary
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
 MOST_ROWS = 1000
+MOST_CHARACTERS = 1000
 
 
 class ApiError(Exception):
@@ -121,7 +123,7 @@ def activity(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _activity_filter(caller: Caller, given: Mapping[str, str]) -> ActivityFilter:
-    kinds = [kind for kind in given.get("activity_types", "").split(",") if kind]
+    kinds = sorted({kind for kind in given.get("activity_types", "").split(",") if kind})
     unknown = [kind for kind in kinds if kind not in {str(known) for known in ActivityType}]
     if unknown:
         raise _bad("activity_types", f"{unknown[0]!r} is not a kind. Allowed: {', '.join(ActivityType)}.")
@@ -166,6 +168,8 @@ def handle(request: HttpRequest, *, operation: Operation | None = None, **place:
         return _json({"success": False, "message": error.message, "error": error.code}, error.status, error.headers)
     except Http404:
         return _json({"success": False, "message": "There is no such thing.", "error": "NOT_FOUND"}, 404)
+    except SuspiciousOperation:
+        return _json({"success": False, "message": "The request makes no sense.", "error": "BAD_REQUEST"}, 400)
     except Exception:  # a failure is an error in the envelope, never an empty answer
         log.exception("api.failed", path=request.path)
         message = "The answer could not be made; the log has the reason."
@@ -198,23 +202,12 @@ def _token_caller(header: str, request: HttpRequest, scope: Scope, at: datetime)
     if scope not in token.scopes:
         challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
         raise ApiError(403, "SCOPE_MISSING", f"The token lacks the scope {scope}.", challenge)
-    return Caller(_servers_of(token), access.is_auditor(token.owner), at), _actor(token, address)
+    return Caller(_servers_of(token), access.is_auditor(token.owner), at), tokens.actor(token)
 
 
 def _servers_of(token: ApiToken) -> ServerQuerySet:
     seen = Server.objects.visible_to(token.owner)
     return seen.filter(tags=token.tag) if token.tag else seen
-
-
-def _actor(token: ApiToken, address: str) -> Acting:
-    return Acting(
-        kind=ActorKind.TOKEN,
-        origin=Origin.API,
-        name=token.name,
-        user_id=token.owner_id,
-        source_ip=address or None,
-        request_id=current().request_id,
-    )
 
 
 def _given(request: HttpRequest, allowed: tuple[str, ...]) -> dict[str, str]:
@@ -226,6 +219,8 @@ def _given(request: HttpRequest, allowed: tuple[str, ...]) -> dict[str, str]:
             raise _bad(name, "Give it once.")
         if "\0" in values[0]:
             raise _bad(name, "It has a NUL character.")
+        if len(values[0]) > MOST_CHARACTERS:
+            raise _bad(name, f"Allowed: at most {MOST_CHARACTERS} characters.")
     return request.GET.dict()
 
 
@@ -244,11 +239,11 @@ def _instant(given: Mapping[str, str], name: str) -> datetime | None:
         return None
     try:
         found = parse_datetime(text.replace(" ", "+"))
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise _bad(name, "Allowed: a time with its zone, such as 2026-01-31T12:00:00Z.")
-    return found
+        if found and found.tzinfo:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise _bad(name, "Allowed: a time with its zone, such as 2026-01-31T12:00:00Z.")
 
 
 def _bad(name: str, message: str) -> ApiError:

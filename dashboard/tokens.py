@@ -6,13 +6,15 @@ import ipaddress
 import re
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Case, F, Value, When
 
+from activity.context import Acting, current
 from activity.record import record
-from activity.types import ActivityType
+from activity.types import ActivityType, ActorKind, Origin
 from dashboard.models import ApiToken
 from metrics.models import Tag
 
@@ -77,6 +79,11 @@ def check(text: str, source_ip: str, at: datetime) -> ApiToken:
     return token
 
 
+def actor(token: ApiToken) -> Acting:
+    """Who acts in a request with this token."""
+    return replace(current(), kind=ActorKind.TOKEN, origin=Origin.API, name=token.name, user_id=token.owner_id)
+
+
 def _count(token: ApiToken, at: datetime) -> None:
     """One more use, counted in the database: the web server has several processes."""
     minute = int(at.timestamp()) // 60
@@ -88,7 +95,7 @@ def _count(token: ApiToken, at: datetime) -> None:
     if token.uses > MOST_A_MINUTE:
         raise TooOften(60 - int(at.timestamp()) % 60)
     if is_first:
-        record(ActivityType.TOKEN_FIRST_USED, f"Token {token.name} used for the first time")
+        record(ActivityType.TOKEN_FIRST_USED, f"Token {token.name} used for the first time", actor=actor(token))
 
 
 def _digest(secret: str) -> str:

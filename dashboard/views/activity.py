@@ -13,6 +13,7 @@ from dashboard.requests import Request
 from metrics.models import Server
 
 PAGE = 50
+LONGEST_TEXT = 200
 
 
 def activity(request: Request) -> HttpResponse:
@@ -21,7 +22,7 @@ def activity(request: Request) -> HttpResponse:
         activity_types=[kind for kind in asked.getlist("kind") if kind in {str(known) for known in ActivityType}],
         server_id=_id(asked.get("server", "")),
         result=asked.get("result", "") if asked.get("result") in ("success", "failure") else "",
-        text=asked.get("q", "").replace("\0", ""),
+        text=asked.get("q", "").replace("\0", "")[:LONGEST_TEXT],
         only_servers=not access.is_auditor(request.user),
     )
     page = queries.page(wanted, limit=PAGE, before=_id(asked.get("before", "")))
