@@ -6,7 +6,7 @@ from django import forms
 from django.contrib.auth import get_user_model
 from django.contrib.auth.forms import BaseUserCreationForm
 
-from metrics import keys
+from metrics import keys, sealing
 from metrics.models import Server, Tag
 from metrics.models.credential import Credential, CredentialKind
 from metrics.servers import ADDRESS, Secret
@@ -28,6 +28,13 @@ class TagsField(forms.CharField):
             Tag._meta.get_field("name").clean(name, None)
 
 
+class SecretTextarea(forms.Textarea):
+    """Takes a secret and, like a password field, never shows it again."""
+
+    def format_value(self, value: Any) -> None:
+        return None
+
+
 class ServerForm(forms.ModelForm[Server]):
     """A server with its credential, which goes in and never comes out again."""
 
@@ -39,7 +46,7 @@ class ServerForm(forms.ModelForm[Server]):
         required=False,
         strip=False,
         label="Private key",
-        widget=forms.Textarea(attrs={"rows": 5, "autocomplete": "off", "spellcheck": "false"}),
+        widget=SecretTextarea(attrs={"rows": 5, "autocomplete": "off", "spellcheck": "false"}),
         help_text="The whole file, from -----BEGIN to the last -----. It is stored encrypted and never shown again.",
     )
     passphrase = forms.CharField(
@@ -91,11 +98,21 @@ class ServerForm(forms.ModelForm[Server]):
                 self.secret = Secret.from_password(cleaned["password"])
             case CredentialKind.PASSWORD:
                 self.add_error("password", "Enter the password of the account.")
-            case "keep" if self._has_moved(cleaned) and self.instance.credential.kind == CredentialKind.PASSWORD:
-                self.add_error(
-                    "credential", "The password belongs to the address before: choose “A password” and enter it again."
-                )
+            case "keep" if self._has_moved(cleaned):
+                self._check_kept()
         return cleaned
+
+    def _check_kept(self) -> None:
+        """Whether the stored credential may go along to another address."""
+        if self.instance.credential.kind == CredentialKind.PASSWORD:
+            self.add_error(
+                "credential", "The password belongs to the address before: choose “A password” and enter it again."
+            )
+            return
+        try:
+            self.instance.credential.open()
+        except sealing.Unreadable as wrong:
+            self.add_error("credential", str(wrong))
 
     def _take_key(self, cleaned: dict[str, Any]) -> None:
         if not cleaned.get("private_key"):
