@@ -1,7 +1,6 @@
 """Every address on one screen."""
 
 from django.urls import include, path
-from django.views.generic import RedirectView
 
 from dashboard import api
 from dashboard.views import access, activity, health, overview, preparation, servers
@@ -25,7 +24,7 @@ urlpatterns = [
     path("set-up/<str:token>", access.set_up, name="set_up"),
     path("confirm", access.confirm, name="confirm"),
     path("password", access.ChangePassword.as_view(), name="password_change"),
-    path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
+    path("admin/login/", access.admin_sign_in),
     path("healthz", health.healthz, name="healthz"),
     path("api/v1/", include(api)),
 ]

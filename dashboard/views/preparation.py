@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
@@ -45,9 +45,9 @@ def confirm(request: Request, server_id: int) -> HttpResponse:
     server = _server(request, server_id)
     if server.host_keys.exists() and not access.is_confirmed(request):
         return access.ask_for_password(request, back_to=request.path.removesuffix("/confirm"))
-    waiting = get_object_or_404(
-        Preparation, pk=request.POST.get("preparation"), server=server, state=Preparation.State.CONFIRMING
-    )
+    waiting = server.preparations.filter(state=Preparation.State.CONFIRMING).first()
+    if waiting is None or request.POST.get("preparation") != str(waiting.pk):
+        raise Http404
     preparation.confirm(waiting, datetime.now(UTC))
     enqueue("test", waiting.pk)
     return redirect("server_prepare", server_id)
