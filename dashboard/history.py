@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
+from html import unescape
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -66,7 +67,7 @@ def server_charts(row: ServerRow, period: str, at: datetime) -> list[Chart]:
     if _has_pressure(series):
         found.append(Chart("pressure", "Pressure", _pressure(latest), "%", charts.pressure(axis, series)))
     if histories[Sensor]:
-        hottest = _hottest(histories[Sensor].values())
+        hottest = _hottest(histories[Sensor].values()) if latest else "–"
         found.append(Chart("temperatures", "Temperatures", hottest, "°C", charts.temperatures(axis, histories[Sensor])))
     return found
 
@@ -84,7 +85,7 @@ def table(chart: Chart) -> tuple[list[str], list[list[str]]]:
         for index, values in enumerate(zip(*columns, strict=True))
         if any(value is not None for value in values)
     ]
-    return ["Time", *(trace["name"] for trace in traces)], rows[::-1]
+    return ["Time", *(unescape(trace["name"]) for trace in traces)], rows[::-1]
 
 
 def number_of(value: float | None, unit: str) -> str:
