@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from django.core.exceptions import ValidationError
 
-from metrics import keys, servers
+from metrics import servers
 from metrics.models import Server, Tag
 from metrics.servers import Secret
 
@@ -84,7 +84,7 @@ def _entry(row: dict[str, Any], seen: set[str], folder: Path) -> Entry:
         server.full_clean()
         tags = _tags(row.get("tags"))
         secret = _secret(row.get("key"), folder)
-    except (ValidationError, keys.WrongKey, OSError) as wrong:
+    except (ValidationError, ValueError, OSError, RuntimeError) as wrong:
         return Entry(name or "(no name)", None, None, (), error=_told(wrong))
     return Entry(name, server, secret, tags)
 
@@ -116,7 +116,7 @@ def _yaml(text: str) -> Iterable[dict[str, Any]]:
     """A list of servers, or one under `servers:`."""
     try:
         found = yaml.safe_load(text)
-    except yaml.YAMLError as wrong:
+    except (yaml.YAMLError, ValueError) as wrong:
         raise WrongFile(f"This is not YAML: {str(wrong).splitlines()[0]}.") from None
     found = found.get("servers") if isinstance(found, dict) else found
     if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):

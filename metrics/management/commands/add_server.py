@@ -60,7 +60,7 @@ class Command(BaseCommand):
             secret = self._secret(options)
         except ValidationError as wrong:
             raise CommandError(told(wrong)) from None
-        except (keys.WrongKey, OSError) as wrong:
+        except (keys.WrongKey, UnicodeDecodeError, OSError) as wrong:
             raise CommandError(f"--key: {wrong}") from None
         return servers.add(server, secret, options["tag"], datetime.now(UTC))
 
