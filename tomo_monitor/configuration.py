@@ -1,6 +1,7 @@
 """The TOMO_* environment variables: what each is for, its default, and what it may be."""
 
 import ipaddress
+import re
 import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -65,7 +66,9 @@ def _networks(text: str) -> list[Network]:
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")):
+    origin = f"{parts.scheme}://{parts.netloc}"
+    is_origin = parts.scheme in ("http", "https") and parts.hostname and text.rstrip("/") == origin
+    if text and (not is_origin or parts.port == 0 or "@" in origin or " " in origin):
         raise ValueError
     return text.rstrip("/")
 
@@ -75,7 +78,10 @@ def _database(text: str) -> dict[str, Any]:
         return {}
     if not text.startswith(("postgres://", "postgresql://", "sqlite:///")):
         raise ValueError
-    return dict(environ.Env.db_url_config(text))  # type: ignore[no-untyped-call]
+    database = dict(environ.Env.db_url_config(text))  # type: ignore[no-untyped-call]
+    if database["NAME"] in ("", ":memory:"):
+        raise ValueError
+    return database
 
 
 def _time_zone(text: str) -> str:
@@ -84,7 +90,7 @@ def _time_zone(text: str) -> str:
 
 def _directory(text: str) -> Path:
     path = Path(text).expanduser().absolute()
-    if path.exists() and not path.is_dir():
+    if not text or (path.exists() and not path.is_dir()):
         raise ValueError
     return path
 
@@ -176,5 +182,6 @@ def _value(setting: Setting, environment: Mapping[str, str]) -> Any:
     text = environment.get(setting.name, setting.default).strip()
     try:
         return setting.parse(text)
-    except (ValueError, KeyError, OSError):
-        raise WrongSetting(f"{setting.name} is {text!r}. Allowed: {setting.allowed}.") from None
+    except (ValueError, KeyError, OSError, RuntimeError):
+        shown = re.sub(r"//.*@", "//•••@", text)  # a wrong address of the database may hold a password
+        raise WrongSetting(f"{setting.name} is {shown!r}. Allowed: {setting.allowed}.") from None

@@ -17,11 +17,18 @@ class TrustedProxyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         forwarded = {name: request.META.pop(name, "") for name in FORWARDED}
+        request.META["REMOTE_ADDR"] = _plain(request.META.get("REMOTE_ADDR", ""))
         if is_trusted(request.META.get("REMOTE_ADDR", "")):
             request.META["REMOTE_ADDR"] = _client(forwarded["HTTP_X_FORWARDED_FOR"], request.META["REMOTE_ADDR"])
             if forwarded["HTTP_X_FORWARDED_PROTO"] in ("http", "https"):
                 request.META["wsgi.url_scheme"] = forwarded["HTTP_X_FORWARDED_PROTO"]
         return self.get_response(request)
+
+
+def _plain(address: str) -> str:
+    """A socket that listens on [::] tells IPv4 addresses as ::ffff:…; everywhere else they are written plainly."""
+    mapped = address.lower().removeprefix("::ffff:")
+    return mapped if "." in mapped else address
 
 
 def is_trusted(address: str) -> bool:
