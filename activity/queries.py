@@ -36,9 +36,7 @@ class ActivityFilter:
             "timestamp__gte": self.since,
             "timestamp__lt": self.until,
         }
-        rows = ActivityLog.objects.filter(
-            **{name: value for name, value in wanted.items() if value or value == 0}
-        )
+        rows = ActivityLog.objects.filter(**{name: value for name, value in wanted.items() if value or value == 0})
         if self.only_servers:
             rows = rows.filter(server_id__isnull=False)
         if self.text:
