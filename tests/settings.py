@@ -11,7 +11,8 @@ os.environ["TOMO_DATA_DIR"] = tempfile.mkdtemp(prefix="tomo-test-")
 atexit.register(shutil.rmtree, os.environ["TOMO_DATA_DIR"], ignore_errors=True)
 
 from tomo_monitor.settings import *  # noqa: E402, F403
-from tomo_monitor.settings import Q_CLUSTER, STORAGES  # noqa: E402
+from tomo_monitor.settings import Q_CLUSTER, STATIC_ROOT, STORAGES  # noqa: E402
 
+STATIC_ROOT.mkdir(exist_ok=True)
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 Q_CLUSTER["sync"] = False
