@@ -112,13 +112,18 @@ class SSHChannel:
     def send(self, data: bytes, seconds: float) -> None:
         self._packetizer.unread = 0
         self._channel.settimeout(max(seconds, 0.001))
-        self._channel.sendall(data)
+        try:
+            self._channel.sendall(data)
+        except (EOFError, SSHException) as wrong:  # paramiko's word for a socket that broke in mid-packet
+            raise ConnectionError(_said(wrong)) from None
 
     def receive(self, seconds: float) -> bytes:
         if seconds <= 0:
             raise TimeoutError
         self._channel.settimeout(seconds)
         chunk: bytes = self._channel.recv(CHUNK)
+        while self._channel.recv_stderr_ready():  # else it would pile up, poll by poll
+            self._channel.recv_stderr(CHUNK)
         self._packetizer.unread = 0
         return chunk
 
@@ -264,14 +269,15 @@ def cut_off(sock: socket.socket, seconds: float) -> Iterator[Callable[[], bool]]
 
 @contextmanager
 def _failures(where: str, was_cut_off: Callable[[], bool]) -> Iterator[None]:
-    """Every error of paramiko and the socket as a Failure."""
+    """Every error of paramiko and the socket as a Failure: its thread hands on whatever a hostile packet made it
+    stumble over."""
     try:
         yield
     except Failure as failure:
         if was_cut_off():
             raise Failure(Reason.TIMEOUT, where) from None
         raise failure from None
-    except (SSHException, EOFError, OSError, ValueError, AttributeError) as wrong:
+    except Exception as wrong:  # noqa: BLE001  # the rim of paramiko
         reason = Reason.TIMEOUT if was_cut_off() else Reason.DISCONNECTED
         raise Failure(reason, where, _said(wrong)) from None
 
@@ -287,7 +293,7 @@ def _agreed(sock: socket.socket, key_types: tuple[str, ...], where: str) -> Boun
     ]
     try:
         transport.start_client(timeout=CONNECT_SECONDS)
-    except (SSHException, EOFError, OSError, ValueError) as wrong:
+    except Exception as wrong:  # noqa: BLE001  # the rim of paramiko
         has_banner = transport.remote_version.startswith("SSH-")
         _close(sock, transport)
         if isinstance(wrong, IncompatiblePeer):
