@@ -11,6 +11,7 @@ from activity.record import record
 from metrics import backoff, transitions
 from metrics.collect import Collected
 from metrics.failures import Failure
+from metrics.known_parts import KnownParts
 from metrics.models import (
     Filesystem,
     FilesystemMetrics,
@@ -23,13 +24,11 @@ from metrics.models import (
     TemperatureMetrics,
 )
 from metrics.models.fields import slot_at, slot_key
-from metrics.models.parts import Part
 from metrics.probe import deltas
 from metrics.probe.deltas import Sample
 from metrics.probe.reading import Reading
 from metrics.transitions import Change, Reachability
 
-NEW_NAMES_A_DAY = 1000
 PRUNED_AT_ONCE = timedelta(hours=1)
 SAMPLES = (ServerMetrics, FilesystemMetrics, InterfaceMetrics, TemperatureMetrics)
 STATE_FIELDS = (
@@ -49,8 +48,9 @@ class Polled:
 
 @dataclass
 class _Rows:
-    """What one transaction inserts."""
+    """What one transaction inserts, and the parts that are known of its servers."""
 
+    parts: KnownParts
     samples: dict[type[models.Model], list[tuple[Any, ...]]] = field(default_factory=lambda: {m: [] for m in SAMPLES})
     changes: list[tuple[Server, datetime, Change]] = field(default_factory=list)
 
@@ -66,7 +66,7 @@ def save(polls: Sequence[Polled], interval: timedelta) -> None:
             Server.objects.monitored().filter(pk__in=[p.server.pk for p in polls]).values_list("pk", "access_revision")
         )
         current = [poll for poll in polls if revisions.get(poll.server.pk) == poll.server.access_revision]
-        rows = _Rows()
+        rows = _Rows(KnownParts((Filesystem, Interface, Sensor), [poll.server.pk for poll in current]))
         for poll in current:
             if isinstance(poll.outcome, Failure):
                 _fail(poll, poll.outcome, interval, rows)
@@ -179,54 +179,26 @@ def _core_bytes(cores: dict[int, float]) -> bytes | None:
 
 
 def _add_parts(server: Server, at: datetime, slot: int, sample: Sample, rows: _Rows) -> None:
+    """The rows of the parts that a sample saw."""
     filesystems = {one.mount: one for one in sample.filesystems or ()}
-    for name, part in _parts(
-        Filesystem,
-        server,
-        at,
-        {
-            mount: {"device": one.device, "type": one.type, "is_read_only": one.is_read_only}
-            for mount, one in filesystems.items()
-        },
-    ).items():
+    traits: dict[str, dict[str, Any]] = {
+        mount: {"device": one.device, "type": one.type, "is_read_only": one.is_read_only}
+        for mount, one in filesystems.items()
+    }
+    for name, part in rows.parts.ids(Filesystem, server, at, traits).items():
         one = filesystems[name]
         sizes = (one.total_bytes, one.used_bytes, one.available_bytes, one.inodes_total, one.inodes_used)
         rows.samples[FilesystemMetrics].append((slot_key(slot, part), *sizes))
-    for name, part in _parts(
-        Interface, server, at, {name: {"is_counted": one.is_counted} for name, one in sample.interfaces.items()}
-    ).items():
-        counters, rate = sample.interfaces[name], sample.interface_rates.get(name)
-        rows.samples[InterfaceMetrics].append(
-            (
-                slot_key(slot, part),
-                counters.receive_bytes,
-                counters.transmit_bytes,
-                rate and rate.receive_bytes_per_second,
-                rate and rate.transmit_bytes_per_second,
-                counters.errors,
-                counters.drops,
-            )
-        )
+    traits = {name: {"is_counted": one.is_counted} for name, one in sample.interfaces.items()}
+    for name, part in rows.parts.ids(Interface, server, at, traits).items():
+        counted, rate = sample.interfaces[name], sample.interface_rates.get(name)
+        counters = (counted.receive_bytes, counted.transmit_bytes)
+        rates = (rate.receive_bytes_per_second, rate.transmit_bytes_per_second) if rate else (None, None)
+        row = (slot_key(slot, part), *counters, *rates, counted.errors, counted.drops)
+        rows.samples[InterfaceMetrics].append(row)
     temperatures = sample.temperatures or {}
-    for name, part in _parts(Sensor, server, at, {name: {} for name in temperatures}).items():
+    for name, part in rows.parts.ids(Sensor, server, at, {name: {} for name in temperatures}).items():
         rows.samples[TemperatureMetrics].append((slot_key(slot, part), temperatures[name]))
-
-
-def _parts(model: type[Part], server: Server, at: datetime, seen: dict[str, dict[str, Any]]) -> dict[str, int]:
-    """The ids of a server's parts by name; new ones are added, at most a thousand a day."""
-    if not seen:
-        return {}
-    known = {part.name: part for part in model._default_manager.filter(server=server, name__in=seen)}
-    new = [name for name in seen if name not in known]
-    if new:
-        added = model._default_manager.filter(server=server, added_at__gt=at - timedelta(days=1)).count()
-        for name in new[: max(NEW_NAMES_A_DAY - added, 0)]:
-            known[name] = model._default_manager.create(server=server, name=name, added_at=at, seen_at=at, **seen[name])
-    for name, part in known.items():
-        changed = {key: value for key, value in seen[name].items() if getattr(part, key) != value}
-        if changed or at - part.seen_at > timedelta(days=1):
-            model._default_manager.filter(pk=part.pk).update(seen_at=at, **changed)
-    return {name: part.pk for name, part in known.items()}
 
 
 def _insert(model: type[models.Model], rows: Iterable[tuple[Any, ...]]) -> None:

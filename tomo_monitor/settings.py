@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "tomo_monitor.middleware.TrustedProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -89,7 +90,11 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "dashboard.context_processors.product",
             ],
-            "builtins": ["dashboard.templatetags.units", "heroicons.templatetags.heroicons"],
+            "builtins": [
+                "dashboard.templatetags.units",
+                "dashboard.templatetags.figures",
+                "heroicons.templatetags.heroicons",
+            ],
         },
     }
 ]

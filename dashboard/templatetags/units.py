@@ -79,45 +79,6 @@ def severity(value: float | None) -> str:
 
 
 @register.filter
-def tenths(value: float | None) -> float:
-    """A percentage as the width of a meter of 100."""
-    return round(min(max(value or 0, 0), 100), 1)
-
-
-SPARK_WIDTH, SPARK_HEIGHT = 96, 26
-
-
-@register.inclusion_tag("components/sparkline.html")
-def sparkline(values: Sequence[float | None], kind: str = "cpu", top: float | None = 100) -> dict[str, object]:
-    """An inline SVG line with its area, gaps as gaps. `top` is the value at the upper edge; None fits the values."""
-    known = [value for value in values if value is not None]
-    highest = max(top or max(known, default=0), 1e-9)
-    step = SPARK_WIDTH / max(len(values) - 1, 1)
-    lines: list[list[str]] = [[]]
-    for index, value in enumerate(values):
-        if value is None:
-            lines.append([])
-        else:
-            y = SPARK_HEIGHT - 2 - min(value / highest, 1) * (SPARK_HEIGHT - 4)
-            lines[-1].append(f"{index * step:.1f},{y:.1f}")
-    runs = [points for points in lines if points]
-    return {
-        "runs": [
-            {
-                "line": " ".join(points if len(points) > 1 else points * 2),
-                "area": f"{points[0].partition(',')[0]},{SPARK_HEIGHT} {' '.join(points)} "
-                f"{points[-1].partition(',')[0]},{SPARK_HEIGHT}",
-            }
-            for points in runs
-        ],
-        "kind": kind,
-        "width": SPARK_WIDTH,
-        "height": SPARK_HEIGHT,
-        "count": len(known),
-    }
-
-
-@register.filter
 def words(text: str) -> list[str]:
     """A list out of words, for loops in templates."""
     return text.split()
