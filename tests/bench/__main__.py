@@ -15,9 +15,9 @@ import django
 django.setup()
 logging.disable(logging.CRITICAL)
 
-from django.core.management import call_command
+from django.core.management import call_command  # noqa: E402
 
-from tests.bench import collection, pages, storage
+from tests.bench import collection, pages, storage  # noqa: E402
 
 
 def main() -> None:
