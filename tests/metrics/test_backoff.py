@@ -1,0 +1,63 @@
+"""When a failing server is tried again."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from metrics.backoff import next_round, next_try
+from metrics.failures import IS_REFUSED_SIGN_IN, REMEDIES, STAYS_UNTIL_MENDED, Failure, Reason
+from tests.conftest import AT
+
+INTERVAL = timedelta(seconds=10)
+
+
+def wait(
+    reason: Reason, *, failures: int = 1, failing_seconds: float = 0, jitter: float = 0, interval: timedelta = INTERVAL
+) -> float | None:
+    since = AT - timedelta(seconds=failing_seconds)
+    tried = next_try(reason, failures=failures, failing_since=since, at=AT, interval=interval, jitter=jitter)
+    return tried and (tried - AT).total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("failing_seconds", "seconds"),
+    [(0, 15), (44, 15), (45, 60), (599, 60), (600, 300), (86_400, 300), (10 * 365 * 86_400, 300)],
+)
+def test_the_longer_it_is_unreachable_the_longer_is_the_wait(failing_seconds: float, seconds: float) -> None:
+    assert wait(Reason.REFUSED, failing_seconds=failing_seconds) == seconds
+
+
+@pytest.mark.parametrize("reason", IS_REFUSED_SIGN_IN)
+@pytest.mark.parametrize(("failures", "seconds"), [(1, 60), (2, 60), (3, 300), (4, 300), (1000, 300)])
+def test_after_three_refused_sign_ins_there_is_one_try_in_five_minutes(
+    reason: Reason, failures: int, seconds: float
+) -> None:
+    assert wait(reason, failures=failures) == seconds
+
+
+def test_a_refused_sign_in_is_not_tried_sooner_than_the_interval() -> None:
+    assert wait(Reason.AUTH_FAILED, interval=timedelta(minutes=3)) == 180
+
+
+def test_a_changed_host_key_waits_to_be_mended() -> None:
+    assert wait(Reason.HOST_KEY_CHANGED) is None
+
+
+@pytest.mark.parametrize("reason", set(Reason) - STAYS_UNTIL_MENDED)
+@pytest.mark.parametrize("jitter", [0, 0.5, 1])
+def test_jitter_lengthens_a_wait_by_a_tenth_at_most(reason: Reason, jitter: float) -> None:
+    shortest, found = wait(reason), wait(reason, jitter=jitter)
+    assert shortest is not None
+    assert found is not None
+    assert shortest * (1 + jitter / 10) == pytest.approx(found)
+
+
+@pytest.mark.parametrize(("second", "next_second"), [(0, 10), (0.001, 10), (9.999, 10), (10, 20), (14, 20)])
+def test_rounds_are_whole_multiples_of_the_interval(at: datetime, second: float, next_second: float) -> None:
+    assert next_round(at + timedelta(seconds=second), INTERVAL) == at + timedelta(seconds=next_second)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_each_reason_has_a_remedy_that_says_where(reason: Reason) -> None:
+    assert "192.0.2.1:22" in Failure(reason, "192.0.2.1:22").explanation
+    assert set(REMEDIES) == set(Reason)
