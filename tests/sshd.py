@@ -1,6 +1,7 @@
 """A real OpenSSH server for tests."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -66,7 +67,7 @@ class Sshd:
     def logins(self) -> int:
         """How many sign-ins it let in since its folder was made."""
         log = self.folder / "log"
-        return log.read_text().count("Accepted ") if log.exists() else 0
+        return len(re.findall(r"^Accepted \w+ for ", log.read_text(), re.MULTILINE)) if log.exists() else 0
 
     def freeze(self) -> None:
         """Stop it and its connections in mid-work, without closing anything."""
