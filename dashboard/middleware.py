@@ -18,17 +18,20 @@ class SessionLimitsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        is_signed_in = request.user.is_authenticated
-        if is_signed_in:
-            self._limit(request, datetime.now(UTC).timestamp())
+        now = datetime.now(UTC).timestamp()
+        was_signed_in = request.user.is_authenticated
+        if was_signed_in:
+            self._limit(request, now)
         response = self.get_response(request)
-        if is_signed_in or request.user.is_authenticated:
+        if request.user.is_authenticated:
+            request.session.setdefault("signed_in_at", now)
+        if was_signed_in or request.user.is_authenticated:
             add_never_cache_headers(response)
         return response
 
     def _limit(self, request: HttpRequest, now: float) -> None:
         session = request.session
-        if now - session.setdefault("signed_in_at", now) > settings.SESSION_ABSOLUTE_SECONDS:
+        if now - session.get("signed_in_at", now) > settings.SESSION_ABSOLUTE_SECONDS:
             logout(request)
         elif now - session.get("seen_at", 0) > TOUCH_SECONDS and "X-Refresh" not in request.headers:
             session["seen_at"] = now
