@@ -133,19 +133,20 @@ def begin_polling(server: Server, at: datetime) -> None:
 
 def watch_this_machine(at: datetime) -> None:
     """Watch the machine that runs the product, from its first start on."""
-    if Server.objects.filter(transport=Transport.LOCAL).exists():
-        return
-    name = LOCAL_NAME
-    while Server.objects.filter(name=name).exists():
-        name += "-local"
-    begin_polling(add(Server(name=name, hostname="localhost", transport=Transport.LOCAL), None, [], at), at)
+    local = Server.objects.filter(transport=Transport.LOCAL).select_related("state").first()
+    if local is None:
+        name = LOCAL_NAME
+        while Server.objects.filter(name=name).exists():
+            name += "-local"
+        local = add(Server(name=name, hostname="localhost", transport=Transport.LOCAL), None, [], at)
+    if local.state.next_poll_at is None:
+        begin_polling(local, at)
 
 
 def forget_this_machine(at: datetime) -> None:
-    """Pause the machine that runs the product: its history stays."""
-    for server in Server.objects.filter(transport=Transport.LOCAL, paused=False):
-        server.paused = True
-        change(server, None, None, at)
+    """Poll the machine that runs the product no more; its history stays."""
+    watched = ServerState.objects.filter(server__transport=Transport.LOCAL, next_poll_at__isnull=False)
+    watched.update(status="pending", since=at, next_poll_at=None)
 
 
 def set_tags(server: Server, names: Iterable[str]) -> None:
@@ -172,7 +173,6 @@ def _kept_secret(before: Server) -> Secret | None:
 def _poll_anew(server: Server, at: datetime) -> None:
     """Forget the failures: something was mended. Without a host key it waits to be prepared."""
     can_be_polled = server.is_local or server.host_keys.exists()
-    was_polled = ServerState.objects.filter(server=server).exclude(status="pending").exists()
     ServerState.objects.filter(server=server).update(
-        failures=0, failing_since=None, next_poll_at=at if can_be_polled and was_polled else None
+        failures=0, failing_since=None, next_poll_at=at if can_be_polled else None
     )
