@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Max
 from django_q.models import OrmQ
 
 from metrics import preparation
@@ -18,12 +19,13 @@ _poller: Poller | None = None
 
 
 def poll() -> None:
-    """A slice of polling: goes on until the next scheduled slice waits in the queue, so that none pile up.
+    """A slice of polling: goes on until another slice comes into the queue, so that none pile up and none is missing.
 
     The rounds keep their own clock inside, whatever the scheduler's step; connections outlast the slice.
     """
     name = os.environ.get("Q_CLUSTER_NAME", settings.POLL_CLUSTERS[0])
     over_at = time.monotonic() + LONGEST_SLICE_SECONDS
+    newest = _newest_slice(name)  # the slice before may be in the queue still: counting would end this one at once
     looked_at = 0.0
 
     def is_over() -> bool:
@@ -32,9 +34,13 @@ def poll() -> None:
         if now < over_at and now - looked_at < SUCCESSOR_SECONDS:
             return False
         looked_at = now
-        return now >= over_at or OrmQ.objects.filter(key=name).count() > 1
+        return now >= over_at or _newest_slice(name) > newest
 
     _this_process(name).run(is_over)
+
+
+def _newest_slice(name: str) -> int:
+    return OrmQ.objects.filter(key=name).aggregate(newest=Max("id"))["newest"] or 0
 
 
 def _this_process(name: str) -> Poller:
