@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 SUPERVISED = "_TOMO_SUPERVISED"  # set by the supervisor for its children
@@ -18,3 +19,11 @@ def die_with_supervisor() -> None:
     if os.environ.get(SUPERVISED):
         die_with_parent()
         os.register_at_fork(after_in_child=die_with_parent)
+
+
+def children(pid: int) -> set[int]:
+    """The processes that its main thread forked; none if it is gone or the kernel does not tell."""
+    try:
+        return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    except OSError:
+        return set()

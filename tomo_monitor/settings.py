@@ -181,13 +181,14 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 # What happens in the background -----------------------------------------------------------------
 
 POLL_CLUSTERS = ["poll"] + [f"poll-{number}" for number in range(2, TOMO["pollers"] + 1)]
-# A poller has one worker, which is never recycled: the SSH connections live in it.
-POLL_CLUSTER = {"workers": 1, "recycle": 1_000_000, "queue_limit": 1, "timeout": 600, "retry": 900, "guard_cycle": 1}
+NEVER = 1_000_000  # tasks: a worker that ends was killed, and the supervisor starts its cluster again
+# A poller has one worker: the SSH connections live in it.
+POLL_CLUSTER = {"workers": 1, "recycle": NEVER, "queue_limit": 1, "timeout": 600, "retry": 900, "guard_cycle": 1}
 Q_CLUSTER: dict[str, Any] = {
     "name": "tasks",
     "orm": QUEUE_DATABASE,
     "workers": 2,
-    "recycle": 500,
+    "recycle": NEVER,
     "queue_limit": 4,
     "bulk": 1,
     "timeout": 300,

@@ -19,7 +19,7 @@ from django_q.models import OrmQ
 from metrics.models import Heartbeat
 from metrics.models.heartbeat import STOPPED
 from metrics.queue import enqueue
-from tomo_monitor.processes import SUPERVISED, die_with_parent
+from tomo_monitor.processes import SUPERVISED, children, die_with_parent
 
 log = structlog.get_logger(__name__)
 
@@ -35,13 +35,18 @@ TASK_BEAT_SECONDS = 10.0
 
 @dataclass
 class Part:
-    """One child in a process group of its own. `last_sign` tells when (epoch) it was last seen to work."""
+    """One child in a process group of its own. `last_sign` tells when (epoch) it was last seen to work.
+
+    `members` are those of its processes of which none may end while it works.
+    """
 
     name: str
     command: list[str]
     last_sign: Callable[[], float]
     before_start: Callable[[], None]
     environment: dict[str, str] = field(default_factory=dict)
+    members: Callable[[int], set[int]] = lambda _pid: set()
+    seen: set[int] = field(default_factory=set)
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     starts_at: float = 0.0
@@ -57,6 +62,7 @@ class Part:
             preexec_fn=die_with_parent,
         )
         self.started_at = time.time()
+        self.seen = set()
         log.info("part.started", part=self.name, pid=self.process.pid)
 
     def watch(self) -> None:
@@ -67,9 +73,13 @@ class Part:
                 self.start()
             return
         code = self.process.poll()
+        there = self.members(self.process.pid)
+        lost, self.seen = self.seen - there, self.seen | there
         silent = now - max(self.last_sign(), self.started_at + START_SECONDS - SILENCE_SECONDS)
         if code is not None:
             self._fail(f"ended with {code}", now)
+        elif lost:
+            self._fail(f"lost process {min(lost)}", now)
         elif silent > SILENCE_SECONDS:
             self._fail(f"gave no sign of life for {silent:.0f} s", now)
         elif now - self.started_at > STEADY_SECONDS:
@@ -192,7 +202,14 @@ def _cluster(name: str, command: list[str]) -> Part:
         last_sign=lambda: _last_beat(name),
         before_start=lambda: _clear(name),
         environment={"Q_CLUSTER_NAME": name},
+        members=_members,
     )
+
+
+def _members(pid: int) -> set[int]:
+    """Sentinel, workers, monitor and pusher. django-q2 replaces one that was killed, but may stand still ever after."""
+    sentinels = children(pid)
+    return sentinels.union(*map(children, sentinels))
 
 
 def _last_beat(name: str) -> float:
