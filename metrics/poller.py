@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import OperationalError, close_old_connections
 from django.db.models import F
 
-from metrics import store
+from metrics import room, store
 from metrics.collect import Collected, collect_over
 from metrics.connections import Connection, target
 from metrics.failures import Failure, Reason
@@ -63,6 +63,7 @@ class Poller:
     _beat_at: float = 0.0
     _prune_at: float = 0.0
     _late: int = 0
+    _is_short: bool = False
 
     def __post_init__(self) -> None:
         self.holder = f"{socket.gethostname()}:{self.process}:{time.time_ns()}"[-80:]
@@ -84,7 +85,8 @@ class Poller:
 
     def tick(self, at: datetime) -> None:
         """Start what is due, store what is done; takes about a second."""
-        self._start_due(at)
+        if self._has_room():
+            self._start_due(at)
         until = time.monotonic() + TICK_SECONDS
         while (seconds := until - time.monotonic()) > 0:
             if not self._running:
@@ -112,6 +114,14 @@ class Poller:
         if not is_mine:
             self.close()
         return is_mine
+
+    def _has_room(self) -> bool:
+        """Whether samples may be stored; told once when it changes."""
+        is_short = room.is_short()
+        if is_short != self._is_short:
+            self._is_short = is_short
+            log.error("poller.disk_full" if is_short else "poller.disk_has_room_again", floor_bytes=room.FLOOR_BYTES)
+        return not is_short
 
     def _start_due(self, at: datetime) -> None:
         due = Server.objects.monitored().due(at).shared_by(self.pollers, self.number).select_related("state")

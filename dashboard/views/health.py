@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from metrics import queries
+from metrics import queries, room
 
 SILENT = timedelta(seconds=60)
 
@@ -19,5 +19,12 @@ def healthz(_request: HttpRequest) -> HttpResponse:
     except DatabaseError:
         return JsonResponse({"status": "failing", "database": "down"}, status=503, headers={"Retry-After": "10"})
     is_polling = silence is not None and silence <= SILENT
-    body = {"status": "ok" if is_polling else "failing", "database": "ok", "poller": "ok" if is_polling else "silent"}
-    return JsonResponse(body, status=200 if is_polling else 503)
+    is_full = room.is_short()
+    is_well = is_polling and not is_full
+    body = {
+        "status": "ok" if is_well else "failing",
+        "database": "ok",
+        "poller": "ok" if is_polling else "silent",
+        "disk": "full" if is_full else "ok",
+    }
+    return JsonResponse(body, status=200 if is_well else 503)
