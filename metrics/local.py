@@ -34,8 +34,9 @@ class LocalShell:
     def receive(self, seconds: float) -> bytes:
         assert self._process.stdout
         descriptor = self._process.stdout.fileno()
-        ready, _, _ = select.select([descriptor], [], [], max(seconds, 0))
-        if not ready:
+        waiting = select.poll()  # select() cannot wait for a descriptor above 1023, and each server has one
+        waiting.register(descriptor, select.POLLIN)
+        if not waiting.poll(max(seconds, 0) * 1000):
             raise TimeoutError
         return os.read(descriptor, CHUNK)
 
