@@ -97,7 +97,7 @@ def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Row
     state.polled_at = collected.received_at
     state.poll_milliseconds = round(collected.seconds * 1000)
     state.latest_id = key
-    state.boot_id = reading.boot_id or ""
+    state.boot_id = reading.boot_id or state.boot_id
     state.clock_skew_seconds = clock_skew(reading, collected.received_at)
     state.counters = deltas.dumped(deltas.counters(reading))
     if reading.facts:
@@ -107,7 +107,7 @@ def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Row
 def _fail(poll: Polled, failure: Failure, interval: timedelta, rows: _Rows) -> None:
     state = poll.server.state
     after, changes = transitions.failed(
-        reachability(state), poll.server.name, failure.reason, failure.explanation, poll.at
+        reachability(state), poll.server.name, failure.reason, failure.explanation[:500], poll.at
     )
     rows.changes += [(poll.server, poll.at, change) for change in changes]
     _set(state, after)
@@ -222,8 +222,16 @@ def _update_states(states: list[ServerState]) -> None:
 
 
 def _stored(fields: Sequence[Any], values: Iterable[Any]) -> tuple[Any, ...]:
-    """Values as their columns keep them."""
-    return tuple(field.get_db_prep_save(value, connection) for field, value in zip(fields, values, strict=True))
+    """Values as their columns keep them; a number that its column cannot hold is as good as unknown."""
+    return tuple(_held(field, value) for field, value in zip(fields, values, strict=True))
+
+
+def _held(field: Any, value: Any) -> Any:
+    stored = field.get_db_prep_save(value, connection)
+    if type(stored) is not int:
+        return stored
+    lowest, highest = connection.ops.integer_field_range(field.get_internal_type())
+    return stored if lowest <= stored <= highest else None
 
 
 def _execute_many(sql: str, rows: list[tuple[Any, ...]]) -> None:
