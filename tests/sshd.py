@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 USER = "root"  # whoever runs the tests: sshd without root lets in its own user only
@@ -58,11 +59,15 @@ class Sshd:
     def stop(self) -> None:
         """End it with all its connections."""
         if self._process:
-            for pid in _descendants(self._process.pid):
+            self._process.send_signal(signal.SIGSTOP)  # so that it starts no other child, which would hold the port
+            children = _descendants(self._process.pid)
+            for pid in children:
                 _kill(pid)
             self._process.kill()
             self._process.wait()
             self._process = None
+            while any(map(_is_alive, children)):
+                time.sleep(0.01)
 
     def logins(self) -> int:
         """How many sign-ins it let in since its folder was made."""
@@ -106,7 +111,13 @@ def _descendants(pid: int) -> list[int]:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether a process still holds anything; one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
