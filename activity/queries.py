@@ -1,6 +1,6 @@
 """What one asks the activity log: one filter and one page object behind every face."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,7 @@ class ActivityFilter:
     until: datetime | None = None
     text: str = ""
     only_servers: bool = False
+    servers: Iterable[int] | None = None  # of these alone; None is of all
 
     def rows(self) -> ActivityLogQuerySet:
         """The rows that match, newest first."""
@@ -39,6 +40,8 @@ class ActivityFilter:
         rows = ActivityLog.objects.filter(**{name: value for name, value in wanted.items() if value or value == 0})
         if self.only_servers:
             rows = rows.filter(server_id__isnull=False)
+        if self.servers is not None:
+            rows = rows.filter(server_id__in=self.servers)
         if self.text:
             rows = rows.filter(
                 Q(message__icontains=self.text)

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from activity.queries import ActivityFilter
 from activity.record import record
 from activity.types import ActivityType, Result
 from dashboard.requests import Request
@@ -34,6 +35,11 @@ def is_operator(user: Any) -> bool:
 def is_auditor(user: Any) -> bool:
     """May read the whole activity log, not only what is about servers."""
     return is_administrator(user) or _is_in(user, AUDITORS)
+
+
+def activity_seen_by(user: Any) -> ActivityFilter:
+    """What of the activity log this user may look at."""
+    return ActivityFilter(only_servers=not is_auditor(user))
 
 
 def only(allowed: Callable[[Any], bool]) -> Callable[[View[P]], View[P]]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,7 +45,7 @@ class Caller:
     """Who asks, and what they may see."""
 
     servers: ServerQuerySet
-    sees_all_activity: bool
+    activity: ActivityFilter
     at: datetime
 
     def server(self, text: str) -> Server:
@@ -68,7 +68,7 @@ class Operation:
 
 
 def summary(caller: Caller, _given: Mapping[str, str]) -> dict[str, Any]:
-    return wire.summary(dashboard_summary(caller.servers, caller.at, only_servers=not caller.sees_all_activity))
+    return wire.summary(dashboard_summary(caller.servers, caller.activity, caller.at))
 
 
 def servers(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
@@ -127,14 +127,14 @@ def _activity_filter(caller: Caller, given: Mapping[str, str]) -> ActivityFilter
     unknown = [kind for kind in kinds if kind not in {str(known) for known in ActivityType}]
     if unknown:
         raise _bad("activity_types", f"{unknown[0]!r} is not a kind. Allowed: {', '.join(ActivityType)}.")
-    return ActivityFilter(
+    return replace(
+        caller.activity,
         activity_types=kinds,
         user_id=_whole(given, "user_id", 0) or None,
         server_id=_whole(given, "server_id", 0) or None,
         since=_instant(given, "since"),
         until=_instant(given, "until"),
         text=given.get("q", ""),
-        only_servers=not caller.sees_all_activity,
     )
 
 
@@ -185,7 +185,7 @@ def _caller(request: HttpRequest, scope: Scope) -> tuple[Caller, Acting]:
     if not request.user.is_authenticated:
         raise _unauthorized("Sign in, or send a token as `Authorization: Bearer …`.")
     seen = Server.objects.visible_to(request.user)
-    return Caller(seen, access.is_auditor(request.user), at), current()
+    return Caller(seen, access.activity_seen_by(request.user), at), current()
 
 
 def _token_caller(header: str, request: HttpRequest, scope: Scope, at: datetime) -> tuple[Caller, Acting]:
@@ -202,12 +202,16 @@ def _token_caller(header: str, request: HttpRequest, scope: Scope, at: datetime)
     if scope not in token.scopes:
         challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
         raise ApiError(403, "SCOPE_MISSING", f"The token lacks the scope {scope}.", challenge)
-    return Caller(_servers_of(token), access.is_auditor(token.owner), at), tokens.actor(token)
+    return _seen_with(token, at), tokens.actor(token)
 
 
-def _servers_of(token: ApiToken) -> ServerQuerySet:
-    seen = Server.objects.visible_to(token.owner)
-    return seen.filter(tags=token.tag) if token.tag else seen
+def _seen_with(token: ApiToken, at: datetime) -> Caller:
+    """What its owner may see; with a tag only its servers, and of the activity only theirs."""
+    servers, seen = Server.objects.visible_to(token.owner), access.activity_seen_by(token.owner)
+    if token.tag:
+        servers = servers.filter(tags=token.tag)
+        seen = replace(seen, servers=servers.values_list("pk", flat=True))
+    return Caller(servers, seen, at)
 
 
 def _given(request: HttpRequest, allowed: tuple[str, ...]) -> dict[str, str]:
@@ -262,5 +266,6 @@ def _json(body: dict[str, Any], status: int = 200, headers: Mapping[str, str] | 
 
 urlpatterns = [
     *(path(operation.route, handle, {"operation": operation}) for operation in OPERATIONS),
+    path("", handle),
     path("<path:anything>", handle),
 ]

@@ -23,8 +23,7 @@ class DashboardSummary:
     recent: list[ActivityLog]
 
 
-def dashboard_summary(servers: ServerQuerySet, at: datetime, *, only_servers: bool) -> DashboardSummary:
-    """`only_servers`: leave out activity that is not about a server."""
+def dashboard_summary(servers: ServerQuerySet, seen: ActivityFilter, at: datetime) -> DashboardSummary:
+    """The summary of these servers; `seen` is the activity that may be looked at."""
     rows = queries.server_rows(servers, at)
-    recent = list(ActivityFilter(only_servers=only_servers).rows()[:RECENT])
-    return DashboardSummary(at, queries.fleet(rows), rows, recent)
+    return DashboardSummary(at, queries.fleet(rows), rows, recent=list(seen.rows()[:RECENT]))

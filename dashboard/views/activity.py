@@ -1,12 +1,12 @@
 """The activity log."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from django.http import HttpResponse
 from django.shortcuts import render
 
 from activity import queries
-from activity.queries import ActivityFilter
 from activity.types import TRAITS, ActivityType
 from dashboard import access
 from dashboard.requests import Request
@@ -18,12 +18,12 @@ LONGEST_TEXT = 200
 
 def activity(request: Request) -> HttpResponse:
     asked = request.GET
-    wanted = ActivityFilter(
+    wanted = replace(
+        access.activity_seen_by(request.user),
         activity_types=[kind for kind in asked.getlist("kind") if kind in {str(known) for known in ActivityType}],
         server_id=_id(asked.get("server", "")),
         result=asked.get("result", "") if asked.get("result") in ("success", "failure") else "",
         text=asked.get("q", "").replace("\0", "")[:LONGEST_TEXT],
-        only_servers=not access.is_auditor(request.user),
     )
     page = queries.page(wanted, limit=PAGE, before=_id(asked.get("before", "")))
     older = asked.copy()

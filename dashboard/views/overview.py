@@ -18,7 +18,7 @@ def overview(request: Request) -> HttpResponse:
     at = datetime.now(UTC)
     period = chosen_period(request.GET, at)
     servers = Server.objects.visible_to(request.user)
-    summary = dashboard_summary(servers, at, only_servers=not access.is_auditor(request.user))
+    summary = dashboard_summary(servers, access.activity_seen_by(request.user), at)
     context = {
         "summary": summary,
         "table": server_table(summary.rows, request.GET.dict(), period, at),
