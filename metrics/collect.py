@@ -53,6 +53,6 @@ def collect_over(connection: Connection | None, to: Target | None, before: Count
     connection = open_connection(to)
     try:
         return connection, collect(connection.probe, before)
-    except Failure:
+    except BaseException:
         connection.close()
         raise

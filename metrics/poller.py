@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 TICK_SECONDS = 1.0
 GATHER_SECONDS = 0.25  # what is done within it is stored together
 BEAT_SECONDS = 5.0
+LOOK_SECONDS = 5.0
 PRUNE_SECONDS = 60.0
 AT_ONCE = 50  # polls stored in one transaction
 SLOW_SECONDS = 2.0
@@ -61,22 +62,24 @@ class Poller:
     _kept: dict[int, _Kept] = field(default_factory=dict)
     _running: dict[Future[Outcome], tuple[Server, datetime, Target | None]] = field(default_factory=dict)
     _beat_at: float = 0.0
+    _look_at: float = 0.0
     _prune_at: float = 0.0
     _late: int = 0
     _is_short: bool = False
 
     def __post_init__(self) -> None:
         self.holder = f"{socket.gethostname()}:{self.process}:{time.time_ns()}"[-80:]
-        # A dead server never keeps a living one waiting: each sort of work has threads of its own.
-        self._lanes = {name: ThreadPoolExecutor(threads, f"poll-{name}") for name, threads in LANES.items()}
+        self._lanes = _lanes()
 
     def run(self, is_over: Callable[[], bool]) -> None:
         """Poll until `is_over` or until the lease is somebody else's."""
         if not Heartbeat.objects.hold(self.name, self.holder, datetime.now(UTC)):
             log.info("poller.waiting", poller=self.name)
             return
-        while not is_over() and self._keep_lease():
+        while True:
             try:
+                if is_over() or not self._keep_lease():
+                    return
                 self.tick(datetime.now(UTC))
             except OperationalError as wrong:  # the database restarts, or its disk is full: go on when it is back
                 log.error("poller.database_failed", error=str(wrong))
@@ -92,12 +95,17 @@ class Poller:
             if not self._running:
                 time.sleep(seconds)
             self._store_done(wait(self._running, min(seconds, GATHER_SECONDS)).done)
+        self._let_go_of_gone()
         self._prune(at)
 
     def close(self) -> None:
-        """Let go of everything that is held."""
+        """Let go of everything that is held, of what still runs when it is done; the poller may be used again."""
+        for future in self._running:
+            future.add_done_callback(_let_go)
+        self._running.clear()
         for lane in self._lanes.values():
-            lane.shutdown(wait=False, cancel_futures=True)
+            lane.shutdown(wait=False)
+        self._lanes = _lanes()
         for kept in self._kept.values():
             kept.connection.close()
         self._kept.clear()
@@ -165,10 +173,30 @@ class Poller:
         for start in range(0, len(polls), AT_ONCE):
             store.save(polls[start : start + AT_ONCE], self.interval)
 
+    def _let_go_of_gone(self) -> None:
+        """Nobody stays signed in at a server that was deleted or paused."""
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_SECONDS
+            monitored = set(Server.objects.monitored().values_list("pk", flat=True))
+            for pk in self._kept.keys() - monitored:
+                self._kept.pop(pk).connection.close()
+
     def _prune(self, at: datetime) -> None:
         if self.number == 0 and time.monotonic() >= self._prune_at:
             self._prune_at = time.monotonic() + PRUNE_SECONDS
             store.prune(at - timedelta(days=settings.TOMO["retention_days"]))
+
+
+def _lanes() -> dict[str, ThreadPoolExecutor]:
+    """A dead server never keeps a living one waiting: each sort of work has threads of its own."""
+    return {name: ThreadPoolExecutor(threads, f"poll-{name}") for name, threads in LANES.items()}
+
+
+def _let_go(poll: Future[Outcome]) -> None:
+    """Close what a poll connected that nobody waits for any more."""
+    connection, _ = poll.result()
+    if connection:
+        connection.close()
 
 
 def _poll(connection: Connection | None, to: Target | None, before: Counters) -> Outcome:
@@ -179,4 +207,6 @@ def _poll(connection: Connection | None, to: Target | None, before: Counters) ->
         return None, failure
     except Exception as wrong:  # the rim of the thread: one server's surprise stays its own
         log.exception("poll.crashed")
+        if connection:
+            connection.close()
         return None, Failure(Reason.BAD_ANSWER, to.where if to else "this machine", type(wrong).__name__)
