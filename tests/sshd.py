@@ -78,12 +78,12 @@ class Sshd:
         """Stop it and its connections in mid-work, without closing anything."""
         assert self._process
         for pid in (self._process.pid, *_descendants(self._process.pid)):
-            os.kill(pid, signal.SIGSTOP)
+            _kill(pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
         assert self._process
         for pid in (self._process.pid, *_descendants(self._process.pid)):
-            os.kill(pid, signal.SIGCONT)
+            _kill(pid, signal.SIGCONT)
 
 
 def _free_port() -> int:
@@ -110,9 +110,9 @@ def _descendants(pid: int) -> list[int]:
     return [*found, *(grandchild for child in found for grandchild in _descendants(child))]
 
 
-def _kill(pid: int) -> None:
+def _kill(pid: int, number: int = signal.SIGKILL) -> None:
     with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
 
 
 def _is_alive(pid: int) -> bool:
