@@ -1,0 +1,349 @@
+"""What is answered about servers is right, null where it is not known, and found without a scan."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from metrics import queries, store
+from metrics.models import (
+    Filesystem,
+    FilesystemMetrics,
+    Heartbeat,
+    Interface,
+    InterfaceMetrics,
+    Sensor,
+    Server,
+    ServerMetrics,
+    ServerState,
+    Tag,
+    TemperatureMetrics,
+)
+from metrics.models.fields import slot_at, slot_key
+from metrics.periods import Span, span
+from tests.conftest import AT
+
+START = slot_at(AT)
+MINUTE = Span(START, START + 60, 20)  # three steps of two slots
+GIB = 1 << 30
+
+
+@pytest.fixture
+def server(db: None) -> Server:
+    return new_server("web-01")
+
+
+def new_server(name: str, status: str = "online", age: timedelta = timedelta(0), **figures: Any) -> Server:
+    """A server whose newest sample, of these figures, is so old."""
+    server = Server.objects.create(name=name, hostname="192.0.2.1")
+    ServerState.objects.create(server=server, since=AT, status=status, polled_at=AT - age)
+    if figures:
+        row = sample(server, -int(age.total_seconds()), **figures)
+        ServerState.objects.filter(server=server).update(latest=row)
+    return server
+
+
+def sample(server: Server, seconds: int, **figures: Any) -> ServerMetrics:
+    """A sample so many seconds after AT."""
+    return ServerMetrics.objects.create(id=slot_key(START + seconds, server.pk), **figures)
+
+
+def row_of(name: str) -> queries.ServerRow:
+    return next(row for row in rows() if row.name == name)
+
+
+def rows() -> list[queries.ServerRow]:
+    return queries.server_rows(Server.objects.all(), AT)
+
+
+# Series ----------------------------------------------------------------------------------------------
+
+
+def test_a_step_has_the_mean_the_lowest_and_the_highest_of_its_samples(server: Server) -> None:
+    for seconds, percent in [(0, 10.0), (10, 30.0), (20, 5.5)]:
+        sample(server, seconds, cpu_percent=percent)
+    series = queries.server_series(server.pk, MINUTE)
+    assert series.mean["cpu_percent"] == [20.0, 5.5, None]
+    assert series.low["cpu_percent"] == [10.0, 5.5, None]
+    assert series.high["cpu_percent"] == [30.0, 5.5, None]
+    assert series.counts == [2, 1, 0]
+
+
+def test_what_one_sample_does_not_know_is_left_out_of_the_mean(server: Server) -> None:
+    sample(server, 0, cpu_percent=None, load_average_1m=1.0)
+    sample(server, 10, cpu_percent=50.0, load_average_1m=2.0)
+    series = queries.server_series(server.pk, MINUTE)
+    assert series.mean["cpu_percent"][0] == 50.0
+    assert series.mean["load_average_1m"][0] == 1.5
+    assert series.counts[0] == 2
+
+
+def test_each_figure_is_in_its_own_unit(server: Server) -> None:
+    figures = {
+        "cpu_percent": 12.3,
+        "load_average_1m": 0.07,
+        "memory_used_bytes": 3 * GIB,
+        "network_rx_bytes": 10**15 + 1,
+        "uptime_seconds": 5,
+    }
+    sample(server, 0, **figures)
+    series = queries.server_series(server.pk, MINUTE)
+    assert {name: series.mean[name][0] for name in figures} == figures
+
+
+def test_a_series_without_samples_is_empty(server: Server) -> None:
+    series = queries.server_series(server.pk, MINUTE)
+    assert series.is_empty
+    assert set(map(tuple, series.mean.values())) == {(None, None, None)}
+
+
+def test_only_what_lies_in_the_span_counts(server: Server) -> None:
+    for seconds in (-10, 60, 70):
+        sample(server, seconds, cpu_percent=1.0)
+    assert queries.server_series(server.pk, MINUTE).is_empty
+    sample(server, 50, cpu_percent=2.0)
+    assert queries.server_series(server.pk, MINUTE).counts == [0, 0, 1]
+
+
+def test_only_the_servers_own_samples_count(server: Server) -> None:
+    other = new_server("web-02")
+    sample(other, 0, cpu_percent=99.0)
+    assert queries.server_series(server.pk, MINUTE).is_empty
+    assert queries.server_series(other.pk, MINUTE).counts == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("model", "samples", "figure", "extra"),
+    [
+        (Filesystem, FilesystemMetrics, "used_bytes", {"device": "/dev/vda1", "type": "ext4"}),
+        (Interface, InterfaceMetrics, "receive_bytes", {}),
+        (Sensor, TemperatureMetrics, "celsius", {}),
+    ],
+)
+def test_a_part_has_a_series_of_its_own(server: Server, model: Any, samples: Any, figure: str, extra: Any) -> None:
+    named = [model.objects.create(server=server, name=n, added_at=AT, seen_at=AT, **extra) for n in ("a", "b")]
+    sample(server, 0)
+    for part, value in zip(named, (1024, 4096), strict=True):
+        samples.objects.create(id=slot_key(START, part.pk), **{figure: value})
+    found = [queries.part_series(part, MINUTE).mean[figure] for part in named]
+    assert found == [[1024, None, None], [4096, None, None]]
+
+
+def test_cores_have_a_series_each(server: Server) -> None:
+    sample(server, 0, cores_percent=bytes([20, 200, 255]))
+    sample(server, 10, cores_percent=bytes([40, 255, 255]))
+    sample(server, 20, cores_percent=None)
+    assert queries.core_series(server.pk, MINUTE) == [[15.0, None, None], [100.0, None, None], [None, None, None]]
+
+
+@pytest.mark.parametrize("period", ["1h", "24h", "7d", "30d"])
+def test_every_sample_of_a_period_is_in_its_series(server: Server, period: str) -> None:
+    wanted = span(period, AT.timestamp(), interval=10)
+    for number in range(50):
+        sample(server, -number * (wanted.end - wanted.start) // 60 // 10 * 10, cpu_percent=1.0)
+    assert sum(queries.server_series(server.pk, wanted).counts) == 50
+
+
+# Without a scan -----------------------------------------------------------------------------------------
+
+
+def plan(ask: Callable[[], object]) -> list[str]:
+    """How SQLite looks up what `ask` asks for."""
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        ask()
+    steps = []
+    for query in asked.captured_queries:
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN QUERY PLAN " + query["sql"].replace("%", "%%"))
+            steps += [row[3] for row in cursor.fetchall()]
+    return steps
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the plans are SQLite's")
+@pytest.mark.parametrize("is_analyzed", [False, True])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda server: queries.server_series(server.pk, MINUTE),
+        lambda server: queries.part_series(server.filesystems.get(), MINUTE),
+        lambda server: queries.core_series(server.pk, MINUTE),
+        lambda server: queries.sparklines("cpu_percent", [server.pk], MINUTE),
+        lambda server: queries.fleet_sparklines(MINUTE),
+        lambda server: queries.parts_now(server),
+        lambda server: queries.server_rows(Server.objects.all(), AT),
+    ],
+    ids="server_series part_series core_series sparklines fleet_sparklines parts_now server_rows".split(),
+)
+def test_samples_are_searched_by_their_key_and_never_scanned(
+    server: Server, ask: Callable[[Server], object], *, is_analyzed: bool
+) -> None:
+    part = Filesystem.objects.create(server=server, name="/", device="d", type="ext4", added_at=AT, seen_at=AT)
+    for number in range(500):
+        ServerState.objects.update(latest=sample(server, 10 * number))
+        FilesystemMetrics.objects.create(id=slot_key(START + 10 * number, part.pk))
+    if is_analyzed:
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+    loaded = Server.objects.select_related("state").get()
+    tables = [model._meta.db_table for model in store.SAMPLES]
+    steps = [step for step in plan(lambda: ask(loaded)) if " m" in step or " s" in step or "metrics_" in step]
+    assert any("SEARCH" in step and "PRIMARY KEY" in step for step in steps)
+    assert not [step for step in steps if step in ("SCAN m", "SCAN s") or step in [f"SCAN {table}" for table in tables]]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the plans are SQLite's")
+def test_pruning_searches_what_it_deletes(server: Server) -> None:
+    sample(server, 0)
+    steps = plan(lambda: store.prune(AT + timedelta(days=1)))
+    assert "SEARCH metrics_servermetrics USING INTEGER PRIMARY KEY (rowid<?)" in steps
+
+
+# Rows and the fleet ------------------------------------------------------------------------------------------
+
+
+def test_the_number_of_queries_does_not_grow_with_the_servers(db: None) -> None:
+    counts = []
+    for number in (3, 27):
+        for _ in range(number):
+            server = new_server(f"web-{Server.objects.count():02}", cpu_percent=1.0)
+            server.tags.add(Tag.objects.get_or_create(name="web")[0], Tag.objects.get_or_create(name=server.name)[0])
+        with CaptureQueriesContext(connection) as asked:
+            found = [(row.name, row.status, row.tags, row.latest and row.latest.cpu_percent) for row in rows()]
+        assert len(found) == Server.objects.count()
+        counts.append(len(asked))
+    assert counts[0] == counts[1] <= 3
+
+
+def test_a_row_shows_the_newest_sample_with_its_age(server: Server) -> None:
+    new_server("web-02", age=timedelta(seconds=20), cpu_percent=42.0)
+    row = row_of("web-02")
+    assert row.latest
+    assert (row.latest.cpu_percent, row.age) == (42.0, timedelta(seconds=20))
+
+
+def test_a_server_without_a_sample_has_none(db: None) -> None:
+    server = Server.objects.create(name="new", hostname="192.0.2.1")
+    ServerState.objects.create(server=server, since=AT)
+    row = row_of("new")
+    assert (row.status, row.latest, row.age, row.is_fresh) == ("pending", None, None, False)
+
+
+@pytest.mark.parametrize(("intervals", "is_fresh"), [(0, True), (1.9, True), (2, True), (2.1, False), (100, False)])
+def test_a_sample_is_fresh_for_two_intervals(db: None, intervals: float, *, is_fresh: bool) -> None:
+    new_server("web-01", age=intervals * queries.interval(), cpu_percent=1.0)
+    assert row_of("web-01").is_fresh is is_fresh
+
+
+def test_averages_are_over_fresh_samples_of_online_servers(db: None) -> None:
+    new_server("a", cpu_percent=10.0, memory_used_bytes=GIB, memory_total_bytes=4 * GIB)
+    new_server("b", cpu_percent=30.0, memory_used_bytes=GIB, memory_total_bytes=12 * GIB)
+    new_server("old", age=3 * queries.interval(), cpu_percent=99.0)
+    new_server("gone", status="offline", cpu_percent=99.0)
+    paused = new_server("paused", cpu_percent=99.0)
+    Server.objects.filter(pk=paused.pk).update(paused=True)
+    fleet = queries.fleet(rows())
+    assert (fleet.total, fleet.online, fleet.offline, fleet.paused, fleet.pending) == (5, 3, 1, 1, 0)
+    assert fleet.counted == 2
+    assert (fleet.cpu_percent, fleet.mean_cpu_percent) == (20.0, 20.0)
+    assert (fleet.memory_percent, fleet.mean_memory_percent) == (12.5, pytest.approx(100 * (1 / 4 + 1 / 12) / 2))
+
+
+def test_averages_of_nothing_are_unknown(db: None) -> None:
+    new_server("gone", status="offline", cpu_percent=99.0, memory_used_bytes=1, memory_total_bytes=2)
+    for fleet in (queries.fleet(rows()), queries.fleet([])):
+        values = (fleet.cpu_percent, fleet.memory_percent, fleet.disk_percent, fleet.mean_cpu_percent, fleet.busiest)
+        assert values == (None,) * 5
+        assert (fleet.mean_memory_percent, fleet.mean_disk_percent, fleet.fullest_disk) == (None,) * 3
+
+
+def test_cpu_is_weighted_by_cores_and_the_plain_mean_is_not(db: None) -> None:
+    new_server("small", cpu_percent=100.0, cores_percent=bytes([200]))
+    new_server("large", cpu_percent=0.0, cores_percent=bytes(9))
+    fleet = queries.fleet(rows())
+    assert (fleet.cpu_percent, fleet.mean_cpu_percent) == (10.0, 50.0)
+
+
+def test_one_that_does_not_know_is_left_out_and_not_taken_for_zero(db: None) -> None:
+    new_server("a", cpu_percent=40.0, disk_used_bytes=GIB, disk_available_bytes=GIB)
+    new_server("b", cpu_percent=None, disk_used_bytes=None, disk_available_bytes=None)
+    fleet = queries.fleet(rows())
+    assert (fleet.cpu_percent, fleet.disk_percent, fleet.mean_disk_percent) == (40.0, 50.0, 50.0)
+    assert fleet.counted == 2
+
+
+def test_the_worst_of_each_are_named(db: None) -> None:
+    new_server("a", cpu_percent=90.0, memory_used_bytes=1024, memory_total_bytes=4096)
+    new_server("b", cpu_percent=10.0, memory_used_bytes=3072, memory_total_bytes=4096)
+    fleet = queries.fleet(rows())
+    assert (fleet.busiest, fleet.fullest_memory, fleet.fullest_disk) == (("a", 90.0), ("b", 75.0), None)
+
+
+# Small pictures -------------------------------------------------------------------------------------------------
+
+
+def test_a_sparkline_has_a_point_a_step_and_gaps(server: Server) -> None:
+    other = new_server("web-02")
+    sample(server, 0, cpu_percent=10.0)
+    sample(server, 40, cpu_percent=30.0)
+    sample(other, 20, cpu_percent=7.5)
+    found = queries.sparklines("cpu_percent", [server.pk, other.pk], MINUTE)
+    assert found == {server.pk: [10.0, None, 30.0], other.pk: [None, 7.5, None]}
+
+
+def test_the_fleets_sparklines_are_over_all_servers(server: Server) -> None:
+    other = new_server("web-02")
+    sample(server, 0, cpu_percent=10.0, memory_used_bytes=GIB, memory_total_bytes=2 * GIB)
+    sample(other, 0, cpu_percent=30.0, memory_used_bytes=GIB, memory_total_bytes=6 * GIB)
+    sample(other, 20, disk_used_bytes=GIB, disk_available_bytes=3 * GIB)
+    found = queries.fleet_sparklines(MINUTE)
+    assert found == {"cpu": [20.0, None, None], "memory": [25.0, None, None], "disk": [None, 25.0, None]}
+
+
+# Parts, history, pollers ------------------------------------------------------------------------------------------
+
+
+def test_parts_now_are_those_of_the_newest_sample(server: Server) -> None:
+    parts = [
+        Filesystem.objects.create(server=server, name=name, device="d", type="ext4", added_at=AT, seen_at=AT)
+        for name in ("/", "/gone")
+    ]
+    for number, part in enumerate(parts):
+        FilesystemMetrics.objects.create(id=slot_key(START - 10 * number, part.pk), used_bytes=1024)
+    ServerState.objects.update(latest=sample(server, 0))
+    found = queries.parts_now(Server.objects.get())
+    assert [(str(part), row.used_bytes) for part, row in found[Filesystem]] == [("/", 1024)]
+    assert found[Interface] == found[Sensor] == []
+
+
+def test_a_server_without_a_sample_has_no_parts(server: Server) -> None:
+    assert queries.parts_now(server) == {Filesystem: [], Interface: [], Sensor: []}
+
+
+@pytest.mark.parametrize(("seconds", "has"), [(3590, True), (3600, False), (86_400, False)])
+def test_history_goes_back_to_the_oldest_sample(server: Server, seconds: int, *, has: bool) -> None:
+    sample(server, -3600)
+    assert queries.has_history(seconds, AT) is has
+
+
+def test_without_samples_there_is_no_history(db: None) -> None:
+    assert not queries.has_history(1, AT)
+
+
+def test_a_poller_that_never_beat_is_silent_since_unknown_times(db: None) -> None:
+    assert queries.poller_silence(AT) is None
+    Heartbeat.objects.beat("poll", AT - timedelta(seconds=7))
+    assert queries.poller_silence(AT) == timedelta(seconds=7)
+
+
+@pytest.mark.usefixtures("db")
+def test_the_quietest_of_several_pollers_counts(settings: Any) -> None:
+    settings.POLL_CLUSTERS = ["poll", "poll-2"]
+    Heartbeat.objects.beat("poll", AT)
+    assert queries.poller_silence(AT) is None
+    Heartbeat.objects.beat("poll-2", AT - timedelta(minutes=5))
+    assert queries.poller_silence(AT) == timedelta(minutes=5)
