@@ -50,7 +50,8 @@ class Sshd:
                 *("-D", "-f", "/dev/null", "-p", str(self.port), "-h", self.folder / "host_key"),
                 *("-o", "ListenAddress=127.0.0.1", "-o", f"AuthorizedKeysFile={self.folder / 'authorized_keys'}"),
                 *("-o", "StrictModes=no", "-o", "UsePAM=no", "-o", "PidFile=none", "-o", "MaxStartups=200"),
-                *("-o", "LogLevel=VERBOSE", "-E", self.folder / "log", *self.options),
+                # A shell that is not the first one leaves the start-up files of whoever runs the tests alone.
+                *("-o", "SetEnv=SHLVL=9", "-o", "LogLevel=VERBOSE", "-E", self.folder / "log", *self.options),
             ],
             start_new_session=True,
         )
