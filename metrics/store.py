@@ -228,7 +228,7 @@ def _stored(fields: Sequence[Any], values: Iterable[Any]) -> tuple[Any, ...]:
 
 def _held(field: Any, value: Any) -> Any:
     stored = field.get_db_prep_save(value, connection)
-    if type(stored) is not int:
+    if stored is None or not isinstance(field, models.IntegerField):
         return stored
     lowest, highest = connection.ops.integer_field_range(field.get_internal_type())
     return stored if lowest <= stored <= highest else None
