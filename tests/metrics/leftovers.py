@@ -20,7 +20,7 @@ def nothing_left_over() -> Iterator[None]:
     until = time.monotonic() + GRACE_SECONDS
     while (left := _held() - before) and time.monotonic() < until:
         time.sleep(0.05)
-    assert not left
+    assert not left, left
 
 
 def _held() -> set[str]:

@@ -285,6 +285,7 @@ def test_an_account_without_a_shell_is_said_so(sshd: Sshd, to: Target, account: 
         subprocess.run(["usermod", "--shell", "/bin/sh", account], check=True)
 
 
+@pytest.mark.slow
 def test_a_frozen_server_is_too_slow_and_then_times_out(sshd: Sshd, to: Target) -> None:
     connection = SSHConnection(to)
     started = time.monotonic()
