@@ -27,7 +27,7 @@ def test_the_longer_it_is_unreachable_the_longer_is_the_wait(failing_seconds: fl
     assert wait(Reason.REFUSED, failing_seconds=failing_seconds) == seconds
 
 
-@pytest.mark.parametrize("reason", IS_REFUSED_SIGN_IN)
+@pytest.mark.parametrize("reason", sorted(IS_REFUSED_SIGN_IN))
 @pytest.mark.parametrize(("failures", "seconds"), [(1, 60), (2, 60), (3, 300), (4, 300), (1000, 300)])
 def test_after_three_refused_sign_ins_there_is_one_try_in_five_minutes(
     reason: Reason, failures: int, seconds: float
@@ -43,7 +43,7 @@ def test_a_changed_host_key_waits_to_be_mended() -> None:
     assert wait(Reason.HOST_KEY_CHANGED) is None
 
 
-@pytest.mark.parametrize("reason", set(Reason) - STAYS_UNTIL_MENDED)
+@pytest.mark.parametrize("reason", sorted(set(Reason) - STAYS_UNTIL_MENDED))
 @pytest.mark.parametrize("jitter", [0, 0.5, 1])
 def test_jitter_lengthens_a_wait_by_a_tenth_at_most(reason: Reason, jitter: float) -> None:
     shortest, found = wait(reason), wait(reason, jitter=jitter)
