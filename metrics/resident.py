@@ -64,7 +64,7 @@ class ResidentProbe:
         except TimeoutError:
             raise Failure(Reason.TOO_SLOW, self.where) from None
         except OSError:
-            raise Failure(Reason.DISCONNECTED, self.where) from None
+            raise Failure(Reason.DISCONNECTED if self.asked else Reason.COMMAND_FAILED, self.where) from None
 
     def _receive_until(self, end: re.Pattern[bytes], deadline: float, most: int) -> bytes:
         """Everything up to the end mark: one deadline over all of it, however slowly it drips."""
