@@ -248,6 +248,7 @@ def test_a_changed_host_key_leads_its_administrator_to_it(admin_browser: Client,
 def test_health_tells_whether_the_pollers_work(client: Client) -> None:
     assert client.get("/healthz").status_code == 503
     Heartbeat.objects.beat("poll", datetime.now(UTC))
-    assert client.get("/healthz").json() == {"status": "ok", "database": "ok", "poller": "ok"}
+    assert client.get("/healthz").status_code == 200
+    assert client.get("/healthz").json().items() >= {"status": "ok", "database": "ok", "poller": "ok"}.items()
     Heartbeat.objects.beat("poll", datetime.now(UTC) - timedelta(minutes=5))
     assert client.get("/healthz").json()["poller"] == "silent"
