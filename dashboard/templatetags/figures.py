@@ -43,7 +43,7 @@ def meter(value: float | None) -> SafeString:
 def sparkline(values: Sequence[float | None], kind: str = "cpu", top: float | None = 100) -> SafeString:
     """A line with its area, gaps as gaps. `top` is the value at the upper edge; None fits the values."""
     known = [value for value in values if value is not None]
-    if not known:
+    if len(known) < 2:
         return format_html('<span class="quiet small">{}</span>', "no history yet")
     highest = max(top or max(known), 1e-9)
     runs: list[list[str]] = [[]]

@@ -29,7 +29,7 @@ const layout = (own) => {
     font: { family: "system-ui, sans-serif", size: 11, color: ink },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    margin: { l: 44, r: 16, t: 6, b: 30 },
+    margin: { l: 44, r: 16, t: 12, b: 30 },
     hovermode: "x unified",
     hoverlabel: { bgcolor: resolve("var(--surface)"), bordercolor: resolve("var(--line)"), font: { color: resolve("var(--ink)") } },
     dragmode: "zoom",
