@@ -74,17 +74,18 @@ def confirmed(view: View[P]) -> View[P]:
     return guarded
 
 
-def is_confirmed(request: Request) -> bool:
+def is_confirmed(request: HttpRequest) -> bool:
     return bool(datetime.now(UTC).timestamp() - request.session.get("confirmed_at", 0) <= CONFIRMED_SECONDS)
 
 
-def ask_for_password(request: Request, back_to: str) -> HttpResponse:
+def ask_for_password(request: HttpRequest, back_to: str) -> HttpResponse:
     """Away to the password, and back to an address that can be opened."""
     return redirect(f"{reverse('confirm')}?{urlencode({'next': back_to})}")
 
 
-def remember_confirmation(request: HttpRequest, at: datetime) -> None:
-    request.session["confirmed_at"] = at.timestamp()
+def remember_confirmation(request: HttpRequest, **_kwargs: Any) -> None:
+    """The password was entered just now; also the receiver of a sign-in."""
+    request.session["confirmed_at"] = datetime.now(UTC).timestamp()
 
 
 def _is_in(user: Any, group: str) -> bool:

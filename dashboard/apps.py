@@ -9,7 +9,12 @@ class DashboardConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
+        from django.contrib.auth.signals import user_logged_in
+
+        from dashboard.access import remember_confirmation
+
         post_migrate.connect(make_roles, sender=self)
+        user_logged_in.connect(remember_confirmation)
 
 
 def make_roles(using: str, **_kwargs: Any) -> None:

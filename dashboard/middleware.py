@@ -1,4 +1,4 @@
-"""Sessions end after two idle hours, and after twelve hours whatever happens; signed-in pages are never stored."""
+"""How long a session lasts, that signed-in pages are never stored, and Django admin behind the password."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,11 +8,13 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import add_never_cache_headers
 
+from dashboard import access
+
 TOUCH_SECONDS = 60
 
 
 class SessionLimitsMiddleware:
-    """A page that refreshes itself does not count as use."""
+    """Ends a session after two idle hours, and after twelve in any case. A page's own refresh does not count as use."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -35,3 +37,16 @@ class SessionLimitsMiddleware:
             logout(request)
         elif now - session.get("seen_at", 0) > TOUCH_SECONDS and "X-Refresh" not in request.headers:
             session["seen_at"] = now
+
+
+class AdminConfirmationMiddleware:
+    """Asks for the password before anything is changed in Django admin, as the product's own pages do."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        changes = request.method == "POST" and request.path.startswith("/admin/")
+        if changes and request.user.is_authenticated and not access.is_confirmed(request):
+            return access.ask_for_password(request, back_to=request.get_full_path())
+        return self.get_response(request)

@@ -34,7 +34,7 @@ class ApiToken(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="api_tokens")
     digest = models.CharField(max_length=64, editable=False)
     scopes = DetailsField(default=list)
-    tag = models.ForeignKey(Tag, models.CASCADE, null=True, blank=True, help_text="Only servers with this tag.")
+    tag = models.ForeignKey(Tag, models.PROTECT, null=True, blank=True, help_text="Only servers with this tag.")
     network = models.CharField(max_length=50, blank=True, help_text="Only from this network, such as 10.0.0.0/8.")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)

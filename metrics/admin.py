@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from metrics import servers
-from metrics.models import Server, Tag
+from metrics.models import Server
 
 
 @admin.register(Server)
@@ -45,6 +45,3 @@ class ServerAdmin(admin.ModelAdmin[Server]):
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for server in queryset:
             servers.delete(server)
-
-
-admin.site.register(Tag)

@@ -1,6 +1,5 @@
 """The SSH client: paramiko with bounds. The only importer of paramiko."""
 
-import base64
 import errno
 import io
 import socket
@@ -154,7 +153,6 @@ class SSHConnection:
         assert self._transport
         try:
             channel = self._transport.open_session(window_size=WINDOW_BYTES, timeout=CONNECT_SECONDS)
-            channel.set_combine_stderr(False)
             channel.exec_command("exec sh")
         except SSHException as wrong:
             raise Failure(Reason.COMMAND_FAILED, self._where, _said(wrong)) from None
@@ -171,18 +169,16 @@ def scan_host_keys(hostname: str, port: int) -> dict[str, str]:
     """The raw host keys a server shows, base64 by type, without signing in. Raises Failure if it shows none."""
     where = Target(hostname, port, "", {}).where
     found: dict[str, str] = {}
-    last: Failure | None = None
     for key_type in HOST_KEY_TYPES:
         try:
             shown, key = _shown_host_key(hostname, port, where, key_type)
         except Failure as failure:
-            if failure.reason is not Reason.NO_AGREEMENT:
+            if failure.reason is not Reason.HOST_KEY_CHANGED:
                 raise
-            last = failure
         else:
             found[shown] = key
-    if not found and last:
-        raise last
+    if not found:
+        raise Failure(Reason.NO_AGREEMENT, where)
     return found
 
 
@@ -288,16 +284,19 @@ def _agreed(sock: socket.socket, key_types: tuple[str, ...], where: str) -> Boun
         sock, disabled_algorithms=DISABLED, strict_kex=True, packetizer_class=BoundedPacketizer
     )
     transport.set_log_channel("paramiko")
+    transport.banner_timeout = 2 * CONNECT_SECONDS
     transport.get_security_options().key_types = [
         name for name in transport.get_security_options().key_types if name in _algorithms(key_types)
     ]
     try:
-        transport.start_client(timeout=CONNECT_SECONDS)
+        transport.start_client()  # without paramiko's limit, which would race cut_off()
     except Exception as wrong:  # noqa: BLE001  # the rim of paramiko
         has_banner = transport.remote_version.startswith("SSH-")
         _close(sock, transport)
         if isinstance(wrong, IncompatiblePeer):
-            raise Failure(Reason.NO_AGREEMENT, where) from None
+            if "host key" not in str(wrong):
+                raise Failure(Reason.NO_AGREEMENT, where) from None
+            raise Failure(Reason.HOST_KEY_CHANGED, where, f"it has no key of type {' or '.join(key_types)}") from None
         raise Failure(Reason.DISCONNECTED if has_banner else Reason.NO_BANNER, where) from None
     return transport
 
@@ -356,10 +355,3 @@ def _close(sock: socket.socket, transport: paramiko.Transport | None) -> None:
 def _said(wrong: BaseException) -> str:
     """What an error says, as one short printable line: a server may have had a hand in it."""
     return "".join(letter for letter in str(wrong) if letter.isprintable())[:120]
-
-
-def raw_key(line: str) -> tuple[str, str]:
-    """Type and base64 of a public key's line. Raises ValueError."""
-    key_type, key, *_ = line.split()
-    base64.b64decode(key, validate=True)
-    return key_type, key

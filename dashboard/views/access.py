@@ -47,11 +47,6 @@ class SignIn(LoginView):
             return _limited(request)
         return super().post(request, *args, **kwargs)
 
-    def form_valid(self, form: Any) -> HttpResponse:
-        response = super().form_valid(form)
-        access.remember_confirmation(self.request, datetime.now(UTC))
-        return response
-
 
 class SignOut(LogoutView):
     http_method_names = ["post", "options"]
@@ -78,24 +73,22 @@ def set_up(request: Request, token: str) -> HttpResponse:
         user = form.save()
         set_up_link.close()
         login(request, user)
-        access.remember_confirmation(request, datetime.now(UTC))
         return redirect("overview")
     return render(request, "registration/set_up.html", {"form": form})
 
 
 def confirm(request: Request) -> HttpResponse:
     """Asks for the password before something that matters, then goes on to it."""
-    at = datetime.now(UTC)
     to = request.GET.get("next", "")
     if not url_has_allowed_host_and_scheme(to, allowed_hosts=None):
         to = resolve_url("overview")
     username, address = request.user.get_username(), request.META.get("REMOTE_ADDR", "")
-    if request.method == "POST" and is_limited(username, address, at):
+    if request.method == "POST" and is_limited(username, address, datetime.now(UTC)):
         return _limited(request)
     form = ConfirmForm(request.user, request.POST or None)
     if request.method == "POST":
         if form.is_valid():
-            access.remember_confirmation(request, at)
+            access.remember_confirmation(request)
             return redirect(to)
         _count_failure(request)
     return render(request, "registration/confirm.html", {"form": form})

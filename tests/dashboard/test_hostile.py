@@ -56,7 +56,7 @@ def server() -> Server:
 def pages(server: Server) -> list[str]:
     one = [f"/servers/{server.pk}{part}" for part in ("", "/edit", "/delete", "/prepare")]
     tables = [f"/servers/{server.pk}/table/{chart}?period=1h" for chart in ("disk", "network", "temperatures")]
-    lists = [f"/admin/{model}/" for model in ("metrics/server", "metrics/tag", "activity/activitylog")]
+    lists = [f"/admin/{model}/" for model in ("metrics/server", "activity/activitylog")]
     return ["/", "/servers", "/activity", *one, *tables, *lists, f"/admin/metrics/server/{server.pk}/change/"]
 
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import resource
 import signal
 import sqlite3
 from datetime import UTC, datetime
@@ -54,6 +55,8 @@ class Command(BaseCommand):
     def _prepare(self) -> None:
         """Database, static files, schedules: as they must be for this version."""
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a connection to each server, in one process
         for alias in connections:
             call_command("migrate", database=alias, verbosity=0, interactive=False)
         self._check_database()
