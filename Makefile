@@ -17,7 +17,7 @@ setup: $(stamp) ## make the virtual environment, with uv, venv or pip, whichever
 run: $(stamp) ## run the product; Ctrl-C stops it
 	@trap 'stopping=1; kill -TERM $$child 2>/dev/null' INT TERM; stopping=''; \
 	while :; do \
-	  $(python) manage.py serve & child=$$!; \
+	  _TOMO_KEPT=1 $(python) manage.py serve & child=$$!; \
 	  wait $$child; code=$$?; \
 	  while kill -0 $$child 2>/dev/null; do wait $$child; code=$$?; done; \
 	  [ -z "$$stopping" ] && [ $$code -gt 128 ] || exit $$code; \

@@ -1,17 +1,11 @@
 """The SSH client: paramiko with bounds. The only importer of paramiko."""
 
-import errno
 import io
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Any
 
 import paramiko
 from paramiko.ssh_exception import (
@@ -21,12 +15,11 @@ from paramiko.ssh_exception import (
     SSHException,
 )
 
-from metrics.addresses import refusal
+from metrics.dial import cut_off, dial
 from metrics.failures import Failure, Reason
 from metrics.resident import ResidentProbe
 
-DNS_SECONDS = 5.0
-CONNECT_SECONDS = 15.0  # over everything: name, TCP, key exchange, sign-in, starting the probe
+CONNECT_SECONDS = 15.0  # over key exchange, sign-in and starting the probe
 CLOSE_SECONDS = 2.0
 MOST_BANNER_BYTES = 16 * 1024
 MOST_PACKET_BYTES = 256 * 1024
@@ -49,8 +42,6 @@ DISABLED = {
         "gss-group1-sha1-toWM5Slw5Ew8Mqkay+al2g==",
     ],
 }
-
-_resolvers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="resolve")
 
 
 @dataclass(frozen=True)
@@ -192,75 +183,6 @@ def _shown_host_key(hostname: str, port: int, where: str, key_type: str) -> tupl
             return key.get_name(), key.get_base64()
     finally:
         _close(sock, transport)
-
-
-def dial(hostname: str, port: int, where: str) -> socket.socket:
-    """A TCP connection to a checked address, made to notice a dead peer. Raises Failure."""
-    failure = Failure(Reason.DNS, where)
-    for family, address in _resolved(hostname, port, where):
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.settimeout(CONNECT_SECONDS / 2)
-            _tune(sock)
-            sock.connect(address)
-        except OSError as wrong:
-            sock.close()
-            failure = Failure(_dial_reason(wrong), where)
-        else:
-            return sock
-    raise failure
-
-
-def _resolved(hostname: str, port: int, where: str) -> Sequence[tuple[socket.AddressFamily, Any]]:
-    """At most two addresses of a name. The checked address is the dialled one, so a name cannot change in between."""
-    lookup = _resolvers.submit(socket.getaddrinfo, hostname, port, type=socket.SOCK_STREAM)
-    try:
-        found = lookup.result(DNS_SECONDS)
-    except (OSError, UnicodeError, FutureTimeout):
-        raise Failure(Reason.DNS, where) from None
-    allowed = [
-        (family, address) for family, *_, address in found if not refusal(ip_address(str(address[0]).partition("%")[0]))
-    ]
-    if not allowed:
-        raise Failure(Reason.ADDRESS_REFUSED, where)
-    return allowed[:2]
-
-
-def _tune(sock: socket.socket) -> None:
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 3)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 10_000)
-
-
-def _dial_reason(wrong: OSError) -> Reason:
-    if isinstance(wrong, TimeoutError):
-        return Reason.TIMEOUT
-    return Reason.REFUSED if wrong.errno == errno.ECONNREFUSED else Reason.UNREACHABLE
-
-
-@contextmanager
-def cut_off(sock: socket.socket, seconds: float) -> Iterator[Callable[[], bool]]:
-    """One deadline over all that happens inside: then the socket is shut down, which wakes every waiter.
-
-    Paramiko's own limits are per receive and leave out some steps. Yields a function that tells whether it happened.
-    """
-    happened = threading.Event()
-
-    def cut() -> None:
-        happened.set()
-        with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, cut)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield happened.is_set
-    finally:
-        timer.cancel()
 
 
 @contextmanager

@@ -7,11 +7,12 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 SUPERVISED = "_TOMO_SUPERVISED"  # set by the supervisor for its children
+KEPT = "_TOMO_KEPT"  # set by `make run` for the supervisor
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process as soon as its parent dies."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(by: int = signal.SIGKILL) -> None:
+    """Ask the kernel to send this process that signal as soon as its parent dies."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, by)
 
 
 def die_with_supervisor() -> None:

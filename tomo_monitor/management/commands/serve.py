@@ -20,6 +20,7 @@ from activity.types import ActivityType, ActorKind, Origin
 from dashboard import set_up
 from metrics import schedules, servers
 from tomo_monitor import __version__
+from tomo_monitor.processes import KEPT, die_with_parent
 from tomo_monitor.supervisor import Supervisor
 
 SYSTEM = Acting(kind=ActorKind.SYSTEM, origin=Origin.COMMAND)
@@ -30,6 +31,8 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def handle(self, **_options: Any) -> None:
+        if os.environ.get(KEPT):
+            die_with_parent(signal.SIGTERM)
         lock = self._lock()
         try:
             with acting(SYSTEM):
