@@ -89,7 +89,7 @@ def stacked(axis: Axis, parts: Sequence[tuple[str, Values, str]]) -> list[Figure
         sums = [None if v is None or s is None else s + v for s, v in zip(sums, values, strict=True)]
         areas.insert(0, _edge(axis, sums, color) | {"fill": "tozeroy", "fillcolor": f"{color[:-1]}-area)"})
         own = {"customdata": _rounded(values), "hovertemplate": "%{customdata:.1f}%"}
-        lines.append(line(axis, name, sums, color, **own))
+        lines.insert(0, line(axis, name, sums, color, **own))  # a part of nothing hides behind the one below it
     return areas + lines
 
 
@@ -115,6 +115,7 @@ def figure(
             "yaxis2": {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
             "shapes": [_mark_line(axis, mark) for mark in marks],
             "showlegend": sum(trace.get("showlegend", True) for trace in traces) > 1,
+            "legend": {"traceorder": "reversed" if any("customdata" in trace for trace in traces) else "normal"},
         },
     }
 

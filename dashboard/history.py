@@ -77,6 +77,8 @@ def table(chart: Chart) -> tuple[list[str], list[list[str]]]:
     traces = [t for t in chart.figure["data"] if t["type"] == "scatter" and "dx" in t and t.get("hoverinfo") != "skip"]
     if not traces:
         return [], []
+    if chart.figure["layout"]["legend"]["traceorder"] == "reversed":
+        traces.reverse()
     start = datetime.strptime(traces[0]["x0"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  # as the axis shows it
     columns = [trace.get("customdata", trace["y"]) for trace in traces]
     step = timedelta(milliseconds=traces[0]["dx"])
