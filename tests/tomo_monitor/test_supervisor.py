@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -176,5 +177,8 @@ def _pid_at(serve: Serve, place: str) -> int | None:
 def _of_make(serve: Serve) -> psutil.Process | None:
     """The supervisor that make's shell runs."""
     assert serve.process
-    below = psutil.Process(serve.process.pid).children(recursive=True)
-    return next((process for process in below if "serve" in process.cmdline()), None)
+    for process in psutil.Process(serve.process.pid).children(recursive=True):
+        with suppress(psutil.Error):  # it has just ended
+            if "serve" in process.cmdline():
+                return process
+    return None
