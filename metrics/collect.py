@@ -38,18 +38,8 @@ def collect(probe: ResidentProbe, before: Counters) -> Collected:
     return Collected(reading, deltas.sample(reading, before), received_at, time.monotonic() - started)
 
 
-def collect_over(connection: Connection | None, to: Target | None, before: Counters) -> tuple[Connection, Collected]:
-    """One poll over the kept connection, or over a new one where there is none or it broke. Raises Failure.
-
-    A restarted sshd so costs no poll. A server that is too slow is not asked twice.
-    """
-    if connection:
-        try:
-            return connection, collect(connection.probe, before)
-        except Failure as failure:
-            connection.close()
-            if failure.reason is Reason.TOO_SLOW:
-                raise
+def connect_and_collect(to: Target | None, before: Counters) -> tuple[Connection, Collected]:
+    """One poll over a new connection. Raises Failure, and then the connection is closed."""
     connection = open_connection(to)
     try:
         return connection, collect(connection.probe, before)

@@ -16,7 +16,7 @@ from metrics.failures import Failure, Reason
 DNS_SECONDS = 5.0
 DIAL_SECONDS = 7.5  # for each of a name's addresses
 
-_resolvers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="resolve")
+_resolvers = ThreadPoolExecutor(max_workers=16, thread_name_prefix="resolve")
 
 
 def dial(hostname: str, port: int, where: str) -> socket.socket:
@@ -38,9 +38,8 @@ def dial(hostname: str, port: int, where: str) -> socket.socket:
 
 def _resolved(hostname: str, port: int, where: str) -> Sequence[tuple[socket.AddressFamily, Any]]:
     """At most two addresses of a name. The checked address is the dialled one, so a name cannot change in between."""
-    lookup = _resolvers.submit(socket.getaddrinfo, hostname, port, type=socket.SOCK_STREAM)
     try:
-        found = lookup.result(DNS_SECONDS)
+        found = _looked_up(hostname, port)
     except (OSError, UnicodeError, FutureTimeout):
         raise Failure(Reason.DNS, where) from None
     allowed = [
@@ -49,6 +48,18 @@ def _resolved(hostname: str, port: int, where: str) -> Sequence[tuple[socket.Add
     if not allowed:
         raise Failure(Reason.ADDRESS_REFUSED, where)
     return allowed[:2]
+
+
+def _looked_up(hostname: str, port: int) -> list[Any]:
+    """What getaddrinfo finds, within DNS_SECONDS; an IP address needs no resolver and waits for none."""
+    try:
+        return socket.getaddrinfo(hostname, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        lookup = _resolvers.submit(socket.getaddrinfo, hostname, port, type=socket.SOCK_STREAM)
+    try:
+        return lookup.result(DNS_SECONDS)
+    finally:
+        lookup.cancel()
 
 
 def _tune(sock: socket.socket) -> None:

@@ -5,17 +5,17 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import final
 
 import structlog
 from django.conf import settings
-from django.db import OperationalError, close_old_connections
+from django.db import DataError, IntegrityError, OperationalError, close_old_connections
 from django.db.models import F
 
 from metrics import room, store
-from metrics.collect import Collected, collect_over
+from metrics.collect import Collected, collect, connect_and_collect
 from metrics.connections import Connection, target
 from metrics.failures import Failure, Reason
 from metrics.models import Heartbeat, Server
@@ -34,7 +34,7 @@ PRUNE_SECONDS = 60.0
 AT_ONCE = 50  # polls stored in one transaction
 SLOW_SECONDS = 2.0
 RECONNECT_SECONDS = 18 * 3600.0
-LANES = {"steady": 16, "connecting": 8, "slow": 8}
+LANES = {"steady": 48, "connecting": 16, "slow": 16}
 
 Outcome = tuple[Connection | None, Collected | Failure]
 
@@ -50,6 +50,18 @@ class _Kept:
     is_slow: bool
 
 
+@final
+@dataclass(frozen=True)
+class _Poll:
+    """A poll under way: of a server as it was when it began, over a kept connection or a new one."""
+
+    server: Server
+    at: datetime
+    to: Target | None
+    before: Counters
+    is_over_kept: bool
+
+
 @dataclass
 class Poller:
     """Poller number `number` of `pollers`. Lives as long as its process and is used by one thread."""
@@ -60,7 +72,7 @@ class Poller:
     interval: timedelta
     process: int = field(default_factory=os.getpid)
     _kept: dict[int, _Kept] = field(default_factory=dict)
-    _running: dict[Future[Outcome], tuple[Server, datetime, Target | None]] = field(default_factory=dict)
+    _running: dict[Future[Outcome], _Poll] = field(default_factory=dict)
     _beat_at: float = 0.0
     _look_at: float = 0.0
     _prune_at: float = 0.0
@@ -133,7 +145,7 @@ class Poller:
 
     def _start_due(self, at: datetime) -> None:
         due = Server.objects.monitored().due(at).shared_by(self.pollers, self.number).select_related("state")
-        running = {server.pk for server, _, _ in self._running.values()}
+        running = {poll.server.pk for poll in self._running.values()}
         for server in due.order_by("state__failures"):
             if server.pk not in running:
                 self._start(server, at)
@@ -146,8 +158,11 @@ class Poller:
             store.save([Polled(server, at, failure)], self.interval)
             return
         lane = "slow" if server.state.failures or (kept and kept.is_slow) else "steady" if kept else "connecting"
-        before = deltas.loaded(server.state.counters)
-        self._running[self._lanes[lane].submit(_poll, kept and kept.connection, to, before)] = server, at, to
+        poll = _Poll(server, at, to, deltas.loaded(server.state.counters), is_over_kept=bool(kept))
+        self._submit(lane, poll, kept.connection if kept else None)
+
+    def _submit(self, lane: str, poll: _Poll, connection: Connection | None) -> None:
+        self._running[self._lanes[lane].submit(_poll, connection, poll.to, poll.before)] = poll
 
     def _usable(self, server: Server) -> _Kept | None:
         """The server's connection, unless it is old or was opened for other access."""
@@ -161,17 +176,30 @@ class Poller:
         return kept
 
     def _store_done(self, done: set[Future[Outcome]]) -> None:
-        polls = []
+        polled = []
         for future in done:
-            server, at, to = self._running.pop(future)
+            poll = self._running.pop(future)
             connection, outcome = future.result()
+            if poll.is_over_kept and _is_lost(outcome):
+                self._submit("connecting", replace(poll, is_over_kept=False), None)
+                continue
             if connection and isinstance(outcome, Collected):
                 is_slow = outcome.seconds > SLOW_SECONDS
-                self._kept[server.pk] = _Kept(connection, to, server.access_revision, is_slow)
-            self._late += (datetime.now(UTC) - at) // self.interval
-            polls.append(Polled(server, at, outcome))
-        for start in range(0, len(polls), AT_ONCE):
-            store.save(polls[start : start + AT_ONCE], self.interval)
+                self._kept[poll.server.pk] = _Kept(connection, poll.to, poll.server.access_revision, is_slow)
+            self._late += (datetime.now(UTC) - poll.at) // self.interval
+            polled.append(Polled(poll.server, poll.at, outcome))
+        for start in range(0, len(polled), AT_ONCE):
+            self._store(polled[start : start + AT_ONCE])
+
+    def _store(self, polled: list[Polled]) -> None:
+        """All in one transaction; if one of them cannot be stored, each in its own."""
+        try:
+            store.save(polled, self.interval)
+        except (IntegrityError, DataError, ValueError) as wrong:
+            log.error("poller.not_stored", servers=[one.server.name for one in polled], error=str(wrong))
+            if len(polled) > 1:
+                for one in polled:
+                    self._store([one])
 
     def _let_go_of_gone(self) -> None:
         """Nobody stays signed in at a server that was deleted or paused."""
@@ -199,14 +227,23 @@ def _let_go(poll: Future[Outcome]) -> None:
         connection.close()
 
 
+def _is_lost(outcome: Collected | Failure) -> bool:
+    """Whether a kept connection broke: then one over a new connection is tried at once, so that a restarted sshd
+    costs no poll. A server that is too slow is not asked twice."""
+    return isinstance(outcome, Failure) and outcome.reason is not Reason.TOO_SLOW
+
+
 def _poll(connection: Connection | None, to: Target | None, before: Counters) -> Outcome:
     """The part of a poll that runs in a thread: no database, nothing shared."""
     try:
-        return collect_over(connection, to, before)
+        if connection is None:
+            return connect_and_collect(to, before)
+        return connection, collect(connection.probe, before)
     except Failure as failure:
-        return None, failure
+        outcome = failure
     except Exception as wrong:  # the rim of the thread: one server's surprise stays its own
         log.exception("poll.crashed")
-        if connection:
-            connection.close()
-        return None, Failure(Reason.BAD_ANSWER, to.where if to else "this machine", type(wrong).__name__)
+        outcome = Failure(Reason.BAD_ANSWER, to.where if to else "this machine", type(wrong).__name__)
+    if connection:
+        connection.close()
+    return None, outcome

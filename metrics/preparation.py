@@ -49,14 +49,14 @@ PARTS = (
 
 def begin(server: Server, at: datetime) -> Preparation:
     """A new preparation, to be scanned next. Those that still ran are ended."""
-    open_ones = server.preparations.filter(finished_at__isnull=True)
-    open_ones.update(state=State.FAILED, finished_at=at, explanation="A new preparation was started.")
+    for unfinished in server.preparations.filter(finished_at__isnull=True):
+        _end(unfinished, "superseded", "A new preparation was started.", at)
     record(ActivityType.PREPARATION_STARTED, f"Preparation of {server.name} started", server=server)
     return Preparation.objects.create(server=server, started_at=at)
 
 
 def scan(preparation_id: int, at: datetime) -> None:
-    """Ask for the host key without signing in; goes on at once if it is the confirmed one already."""
+    """Ask for the host keys without signing in; goes on at once if the confirmed ones are among them."""
     preparation = _running(preparation_id, State.SCANNING)
     if preparation is None:
         return
@@ -71,16 +71,30 @@ def scan(preparation_id: int, at: datetime) -> None:
     ]
     preparation.state = State.CONFIRMING
     preparation.save()
-    if {key.type: key.key for key in server.host_keys.all()} == shown:
-        confirm(preparation, at, is_new=False)
+    pinned = {key.type: key.key for key in server.host_keys.all()}
+    if pinned and pinned.items() <= shown.items():
+        _go_on(preparation)
         test(preparation_id, at)
 
 
-def confirm(preparation: Preparation, at: datetime, *, is_new: bool = True) -> None:
-    """The administrator says that the scanned host keys are the server's own."""
-    if is_new:
-        servers.accept_host_keys(preparation.server, preparation.host_keys, at)
+def confirm(preparation: Preparation, fingerprint: str, at: datetime) -> None:
+    """The administrator compared this fingerprint: this host key is the server's own, and it alone is pinned.
+
+    (Each type is scanned over a connection of its own, so one that was compared says nothing of the others.)
+    """
+    compared = [key for key in preparation.host_keys if key["fingerprint"] == fingerprint]
+    servers.accept_host_keys(preparation.server, compared, at)
+    _go_on(preparation)
+
+
+def _go_on(preparation: Preparation) -> None:
     Preparation.objects.filter(pk=preparation.pk, state=State.CONFIRMING).update(state=State.TESTING)
+
+
+def abandon(preparation_id: int, at: datetime) -> None:
+    """End a preparation that something unforeseen broke."""
+    for broken in Preparation.objects.select_related("server__state").filter(pk=preparation_id, finished_at=None):
+        _end(broken, "crashed", "It broke off; the log has the reason. Try again.", at)
 
 
 def test(preparation_id: int, at: datetime) -> None:
@@ -126,13 +140,18 @@ def _running(preparation_id: int, state: str) -> Preparation | None:
 
 
 def _fail(preparation: Preparation, failure: Failure, at: datetime) -> None:
+    _end(preparation, str(failure.reason), failure.explanation, at)
+
+
+def _end(preparation: Preparation, reason: str, explanation: str, at: datetime) -> None:
+    """As failed, in the log as well."""
     preparation.state, preparation.finished_at = State.FAILED, at
-    preparation.reason, preparation.explanation = failure.reason, failure.explanation[:500]
+    preparation.reason, preparation.explanation = reason, explanation[:500]
     preparation.save()
     record(
         ActivityType.PREPARATION_FAILED,
-        f"Preparation of {preparation.server.name} failed: {failure.reason}",
+        f"Preparation of {preparation.server.name} failed: {reason}",
         server=preparation.server,
         result=Result.FAILURE,
-        details={"reason": str(failure.reason), "explanation": failure.explanation},
+        details={"reason": reason, "explanation": explanation},
     )

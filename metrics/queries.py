@@ -166,37 +166,42 @@ def parts_now(server: Server) -> dict[type[Part], list[tuple[Any, Any]]]:
 
 
 def sparklines(name: str, servers: Sequence[int], span: Span) -> dict[int, list[float | None]]:
-    """One figure of many servers at each step's first slot, by server id: key look-ups, no scan."""
+    """One figure of many servers in each step's first round, by server id: as many rows as points, no scan."""
     field = next(field for field in ServerMetrics._meta.concrete_fields if field.name == name)
     found: dict[int, list[float | None]] = {server: [None] * span.points for server in servers}
-    sql = (
-        SLOTS + f"SELECT slot, s.id, m.{field.column} FROM slots CROSS JOIN metrics_server s "
-        f"JOIN metrics_servermetrics m ON m.id = slot * {OWNERS} + s.id"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [span.start, span.step, span.step, span.end])
-        for slot, server, value in cursor.fetchall():
-            if server in found:
-                found[server][(slot - span.start) // span.step] = _in_units(field, value)
+    for slot, server, value in _first_rounds(span, f"slot, m.id & {OWNERS - 1}, m.{field.column}"):
+        if server in found:
+            found[server][(slot - span.start) // span.step] = _in_units(field, value)
     return found
 
 
 def fleet_sparklines(span: Span) -> dict[str, list[float | None]]:
-    """Percent of CPU, memory and disk over all servers at each step's first slot."""
+    """Percent of CPU (weighted by cores), memory and disk over all servers in each step's first round."""
     names = ("cpu", "memory", "disk")
     found: dict[str, list[float | None]] = {name: [None] * span.points for name in names}
+    cores = "COALESCE(LENGTH(m.cores_percent), 1)"
+    columns = (
+        f"slot, SUM(m.cpu_percent * {cores}) / 10.0 / SUM(CASE WHEN m.cpu_percent IS NULL THEN NULL ELSE {cores} END), "
+        "100.0 * SUM(m.memory_used_bytes) / SUM(m.memory_total_bytes), "
+        "100.0 * SUM(m.disk_used_bytes) / SUM(m.disk_used_bytes + m.disk_available_bytes)"
+    )
+    for slot, *values in _first_rounds(span, columns, "GROUP BY slot"):
+        for name, value in zip(names, values, strict=True):
+            found[name][(slot - span.start) // span.step] = None if value is None else float(value)
+    return found
+
+
+def _first_rounds(span: Span, columns: str, grouped: str = "") -> list[tuple[Any, ...]]:
+    """The samples of servers that are still monitored, in the first interval of each step: each server once."""
+    window = min(-(-settings.TOMO["poll_seconds"] // SLOT_SECONDS) * SLOT_SECONDS, span.step)
     sql = (
-        SLOTS + "SELECT slot, AVG(m.cpu_percent) / 10.0, 100.0 * SUM(m.memory_used_bytes) / SUM(m.memory_total_bytes), "
-        "100.0 * SUM(m.disk_used_bytes) / SUM(m.disk_used_bytes + m.disk_available_bytes) "
-        f"FROM slots JOIN metrics_servermetrics m ON m.id > slot * {OWNERS} AND m.id < (slot + 1) * {OWNERS} "
-        "GROUP BY slot"
+        SLOTS + f"SELECT {columns} FROM slots CROSS JOIN metrics_servermetrics m CROSS JOIN metrics_server owner "
+        f"WHERE m.id > slot * {OWNERS} AND m.id < (slot + {window}) * {OWNERS} "
+        f"AND owner.id = (m.id & {OWNERS - 1}) AND NOT owner.paused {grouped}"
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, [span.start, span.step, span.step, span.end])
-        for slot, *values in cursor.fetchall():
-            for name, value in zip(names, values, strict=True):
-                found[name][(slot - span.start) // span.step] = None if value is None else float(value)
-    return found
+        return list(cursor.fetchall())
 
 
 def has_history(seconds: int, at: datetime) -> bool:

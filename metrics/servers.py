@@ -75,6 +75,7 @@ def change(server: Server, secret: Secret | None, tags: Iterable[str] | None, at
         server.save()
         if (server.hostname, server.port) != (before.hostname, before.port):
             server.host_keys.all().delete()
+            ServerState.objects.filter(server=server).update(boot_id="", counters="")
         if secret or kept:
             _give(server, secret or kept)
         if tags is not None:
@@ -172,7 +173,7 @@ def _kept_secret(before: Server) -> Secret | None:
 
 def _poll_anew(server: Server, at: datetime) -> None:
     """Forget the failures: something was mended. Without a host key it waits to be prepared."""
-    can_be_polled = server.is_local or server.host_keys.exists()
-    ServerState.objects.filter(server=server).update(
-        failures=0, failing_since=None, next_poll_at=at if can_be_polled else None
-    )
+    state = ServerState.objects.filter(server=server)
+    state.update(failures=0, failing_since=None, next_poll_at=at)
+    if not server.is_local and not server.host_keys.exists():
+        state.update(status="pending", since=at, reason="", explanation="", next_poll_at=None)

@@ -1,6 +1,7 @@
 """The only writer of samples, of what servers are made of, and of their state."""
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,12 +25,14 @@ from metrics.models import (
     TemperatureMetrics,
 )
 from metrics.models.fields import slot_at, slot_key
+from metrics.models.parts import Part
 from metrics.probe import deltas
 from metrics.probe.deltas import Sample
 from metrics.probe.reading import Reading
 from metrics.transitions import Change, Reachability
 
 PRUNED_AT_ONCE = timedelta(hours=1)
+PARTS: tuple[type[Part], ...] = (Filesystem, Interface, Sensor)
 SAMPLES = (ServerMetrics, FilesystemMetrics, InterfaceMetrics, TemperatureMetrics)
 STATE_FIELDS = (
     "status since reason explanation failures failing_since next_poll_at polled_at poll_milliseconds latest boot_id"
@@ -53,6 +56,12 @@ class _Rows:
     parts: KnownParts
     samples: dict[type[models.Model], list[tuple[Any, ...]]] = field(default_factory=lambda: {m: [] for m in SAMPLES})
     changes: list[tuple[Server, datetime, Change]] = field(default_factory=list)
+    states: list[ServerState] = field(default_factory=list)
+
+    def state_of(self, server: Server) -> ServerState:
+        """The server's state to be changed and stored; what the poll was given stays, should it be stored again."""
+        self.states.append(copy(server.state))
+        return self.states[-1]
 
 
 def save(polls: Sequence[Polled], interval: timedelta) -> None:
@@ -66,7 +75,7 @@ def save(polls: Sequence[Polled], interval: timedelta) -> None:
             Server.objects.monitored().filter(pk__in=[p.server.pk for p in polls]).values_list("pk", "access_revision")
         )
         current = [poll for poll in polls if revisions.get(poll.server.pk) == poll.server.access_revision]
-        rows = _Rows(KnownParts((Filesystem, Interface, Sensor), [poll.server.pk for poll in current]))
+        rows = _Rows(KnownParts(PARTS, [poll.server.pk for poll in current]))
         for poll in current:
             if isinstance(poll.outcome, Failure):
                 _fail(poll, poll.outcome, interval, rows)
@@ -74,7 +83,7 @@ def save(polls: Sequence[Polled], interval: timedelta) -> None:
                 _succeed(poll, poll.outcome, interval, rows)
         for model, values in rows.samples.items():
             _insert(model, values)
-        _update_states([poll.server.state for poll in current])
+        _update_states(rows.states)
         for server, at, change in rows.changes:
             record(change.kind, change.message, server=server, result=change.result, details=change.details, at=at)
 
@@ -84,7 +93,7 @@ def reachability(state: ServerState) -> Reachability:
 
 
 def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Rows) -> None:
-    server, state, reading = poll.server, poll.server.state, collected.reading
+    server, state, reading = poll.server, rows.state_of(poll.server), collected.reading
     after, changes = transitions.succeeded(reachability(state), server.name, poll.at)
     changes += transitions.rebooted(server.name, state.boot_id, reading.boot_id, reading.uptime_seconds)
     slot = slot_at(poll.at)
@@ -105,7 +114,7 @@ def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Row
 
 
 def _fail(poll: Polled, failure: Failure, interval: timedelta, rows: _Rows) -> None:
-    state = poll.server.state
+    state = rows.state_of(poll.server)
     after, changes = transitions.failed(
         reachability(state), poll.server.name, failure.reason, failure.explanation[:500], poll.at
     )
@@ -241,8 +250,13 @@ def _execute_many(sql: str, rows: list[tuple[Any, ...]]) -> None:
 
 
 def prune(before: datetime) -> int:
-    """Delete samples older than that, at most an hour of them at once so that nobody waits; returns how many."""
+    """Delete samples older than that, at most an hour of them at once so that nobody waits; returns how many.
+
+    Parts of servers that were not seen since then go, too.
+    """
     deleted = 0
+    for part in PARTS:
+        part._default_manager.filter(seen_at__lt=before).delete()
     for model in SAMPLES:
         manager = model._default_manager
         oldest = manager.order_by("pk").values_list("pk", flat=True).first()

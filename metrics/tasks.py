@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
@@ -63,9 +65,21 @@ def beat() -> None:
 
 def scan(preparation_id: int) -> None:
     """The first half of a preparation."""
-    preparation.scan(preparation_id, datetime.now(UTC))
+    with _ended_if_it_breaks(preparation_id):
+        preparation.scan(preparation_id, datetime.now(UTC))
 
 
 def test(preparation_id: int) -> None:
     """The second half of a preparation."""
-    preparation.test(preparation_id, datetime.now(UTC))
+    with _ended_if_it_breaks(preparation_id):
+        preparation.test(preparation_id, datetime.now(UTC))
+
+
+@contextmanager
+def _ended_if_it_breaks(preparation_id: int) -> Iterator[None]:
+    """Nobody waits for ever for a preparation that met something unforeseen."""
+    try:
+        yield
+    except Exception:
+        preparation.abandon(preparation_id, datetime.now(UTC))
+        raise

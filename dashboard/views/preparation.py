@@ -41,14 +41,17 @@ def start(request: Request, server_id: int) -> HttpResponse:
 @require_POST
 @access.only(access.is_administrator)
 def confirm(request: Request, server_id: int) -> HttpResponse:
-    """The shown host keys are the server's own. In place of others they need the password again."""
+    """The compared host key is the server's own."""
     server = _server(request, server_id)
-    if server.host_keys.exists() and not access.is_confirmed(request):
+    if not access.is_confirmed(request):
         return access.ask_for_password(request, back_to=request.path.removesuffix("/confirm"))
     waiting = server.preparations.filter(state=Preparation.State.CONFIRMING).first()
     if waiting is None or request.POST.get("preparation") != str(waiting.pk):
         raise Http404
-    preparation.confirm(waiting, datetime.now(UTC))
+    fingerprint = request.POST.get("fingerprint", "")
+    if fingerprint not in {key["fingerprint"] for key in waiting.host_keys}:
+        raise Http404
+    preparation.confirm(waiting, fingerprint, datetime.now(UTC))
     enqueue("test", waiting.pk)
     return redirect("server_prepare", server_id)
 

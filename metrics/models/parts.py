@@ -12,7 +12,7 @@ class Part(models.Model):
     server = models.ForeignKey(Server, models.CASCADE, related_name="%(class)ss")
     name = models.CharField(max_length=128)
     added_at = models.DateTimeField()
-    seen_at = models.DateTimeField(help_text="When it was last seen, to the day.")
+    seen_at = models.DateTimeField(db_index=True, help_text="When it was last seen, to the day.")
 
     class Meta:
         abstract = True

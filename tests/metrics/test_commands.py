@@ -76,7 +76,7 @@ def prepared() -> Preparation:
     begun = preparation.begin(Server.objects.get(), datetime.now(UTC))
     preparation.scan(begun.pk, datetime.now(UTC))
     begun.refresh_from_db()
-    preparation.confirm(begun, datetime.now(UTC))
+    preparation.confirm(begun, begun.host_keys[0]["fingerprint"], datetime.now(UTC))
     preparation.test(begun.pk, datetime.now(UTC))
     begun.refresh_from_db()
     return begun

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from metrics import keys, ssh
-from metrics.collect import collect, collect_over
+from metrics.collect import collect, connect_and_collect
 from metrics.failures import Failure, Reason
 from metrics.probe.deltas import Counters
 from metrics.ssh import SSHConnection, Target
@@ -125,7 +125,7 @@ def ended(hostile: Hostile) -> dict[str, Ended]:
 def _poll(target: Target) -> Ended:
     started = time.monotonic()
     try:
-        connection, _ = collect_over(None, target, Counters())
+        connection, _ = connect_and_collect(target, Counters())
     except Failure as failure:
         return Ended(failure.reason, time.monotonic() - started)
     connection.close()
@@ -155,13 +155,13 @@ def test_no_flood_fills_the_memory(hostile: Hostile, case: str) -> None:
 @pytest.mark.parametrize("case", ["good", "noisy_before_ready"])
 def test_a_server_that_behaves_is_read(hostile: Hostile, case: str) -> None:
     with nothing_left_over():
-        connection, collected = collect_over(None, hostile.at(case), Counters())
+        connection, collected = connect_and_collect(hostile.at(case), Counters())
         connection.close()
     assert collected.sample.load == (0.5, 0.4, 0.3)
 
 
 def test_parts_with_a_wrong_nonce_are_not_believed(hostile: Hostile) -> None:
-    connection, collected = collect_over(None, hostile.at("parts_of_another"), Counters())
+    connection, collected = connect_and_collect(hostile.at("parts_of_another"), Counters())
     connection.close()
     assert collected.sample.uptime_seconds is None
 

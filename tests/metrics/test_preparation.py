@@ -40,7 +40,7 @@ def scanned(server: Server) -> Preparation:
 def prepared(server: Server) -> Preparation:
     """A new preparation whose host keys were confirmed, after its second half."""
     begun = scanned(server)
-    preparation.confirm(begun, now())
+    preparation.confirm(begun, begun.host_keys[0]["fingerprint"], now())
     preparation.test(begun.pk, now())
     begun.refresh_from_db()
     return begun
@@ -150,7 +150,7 @@ def test_a_key_that_changes_after_its_confirmation_is_not_signed_in_to(server: S
     sshd.stop()
     sshd.new_host_key()
     sshd.start()
-    preparation.confirm(begun, now())
+    preparation.confirm(begun, begun.host_keys[0]["fingerprint"], now())
     preparation.test(begun.pk, now())
     begun.refresh_from_db()
     assert (begun.state, begun.reason) == (State.FAILED, "host_key_changed")

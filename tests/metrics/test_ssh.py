@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from metrics import authorized_keys, keys, servers, ssh, store
-from metrics.collect import Collected, collect, collect_over
+from metrics.collect import Collected, collect, connect_and_collect
 from metrics.connections import target
 from metrics.failures import Failure, Reason
 from metrics.models import Server
@@ -52,7 +52,7 @@ def log(sshd: Sshd) -> str:
 
 
 def read(to: Target) -> Collected:
-    connection, collected = collect_over(None, to, Counters())
+    connection, collected = connect_and_collect(to, Counters())
     connection.close()
     return collected
 
@@ -292,23 +292,14 @@ def test_a_frozen_server_is_too_slow_and_then_times_out(sshd: Sshd, to: Target) 
     sshd.freeze()
     try:
         with pytest.raises(Failure) as failed:
-            collect_over(connection, to, Counters())
+            collect(connection.probe, Counters())
         assert failed.value.reason == Reason.TOO_SLOW
         assert time.monotonic() - started < 15
         assert reason(to) == Reason.TIMEOUT
         assert time.monotonic() - started < 35
     finally:
-        sshd.thaw()
-
-
-def test_a_connection_that_breaks_under_a_request_is_made_anew(sshd: Sshd, to: Target) -> None:
-    connection = SSHConnection(to)
-    with nothing_left_over():
-        connection._socket.shutdown(1)
-        connection, collected = collect_over(connection, to, Counters())
         connection.close()
-    assert collected.reading.load
-    assert sshd.logins() == 2
+        sshd.thaw()
 
 
 def test_a_restart_between_two_polls_costs_none(server: Server, sshd: Sshd) -> None:

@@ -87,13 +87,12 @@ class Command(BaseCommand):
         self._raise_if_failed(begun)
         for key in begun.host_keys:
             self.stdout.write(f"  {key['type']} {key['fingerprint']}")
-        if fingerprint:
-            begun.host_keys = [key for key in begun.host_keys if key["fingerprint"] == fingerprint]
-            if not begun.host_keys:
-                raise CommandError(
-                    f"The server shows no host key with {fingerprint}: {server.name} is added, not prepared."
-                )
-        preparation.confirm(begun, datetime.now(UTC))
+        shown = [key["fingerprint"] for key in begun.host_keys]
+        if fingerprint and fingerprint not in shown:
+            raise CommandError(
+                f"The server shows no host key with {fingerprint}: {server.name} is added, not prepared."
+            )
+        preparation.confirm(begun, fingerprint or shown[0], datetime.now(UTC))
         self.stdout.write(f"Signing in as {server.username} …")
         preparation.test(begun.pk, datetime.now(UTC))
         begun.refresh_from_db()

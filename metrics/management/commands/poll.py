@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from metrics import store
-from metrics.collect import Collected, collect_over
+from metrics.collect import Collected, connect_and_collect
 from metrics.connections import target
 from metrics.failures import Failure
 from metrics.management.commands._arguments import as_command, server_named
@@ -42,7 +42,7 @@ class Command(BaseCommand):
     def _poll(self, server: Server) -> Collected | Failure:
         try:
             to = None if server.is_local else target(server)
-            connection, collected = collect_over(None, to, deltas.loaded(server.state.counters))
+            connection, collected = connect_and_collect(to, deltas.loaded(server.state.counters))
         except Failure as failure:
             return failure
         connection.close()
