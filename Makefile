@@ -21,7 +21,7 @@ run: $(stamp) ## run the product; Ctrl-C stops it
 	  wait $$child; code=$$?; \
 	  while kill -0 $$child 2>/dev/null; do wait $$child; code=$$?; done; \
 	  [ -z "$$stopping" ] && [ $$code -gt 128 ] || exit $$code; \
-	  echo "Tomo Monitor was killed; it is started again."; \
+	  echo "Tomo Monitor was killed; it is started again."; sleep 1; \
 	done
 
 test: $(dev_stamp) ## run the tests

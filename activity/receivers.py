@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
-from django.db.models.signals import post_delete, post_save, pre_save
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
 from django.dispatch import receiver
 
 from activity.context import Acting, current
@@ -76,3 +77,16 @@ def _changes(user: Any) -> dict[str, dict[str, Any]]:
 @receiver(post_delete, sender=User)
 def user_deleted(instance: Any, **_kwargs: Any) -> None:
     record(ActivityType.USER_DELETED, f"User {instance} deleted", details={"user": str(instance)})
+
+
+@receiver(m2m_changed, sender=User.groups.through)
+@receiver(m2m_changed, sender=User.user_permissions.through)
+def rights_changed(instance: Any, action: str, model: Any, pk_set: set[int] | None, **_kwargs: Any) -> None:
+    """A role or a right that a user was given or lost."""
+    if action not in ("post_add", "post_remove", "pre_clear") or not isinstance(instance, User):
+        return
+    held = instance.groups if model is Group else instance.user_permissions
+    names = sorted(str(one) for one in (held.all() if action == "pre_clear" else model.objects.filter(pk__in=pk_set)))
+    if names:
+        details = {"user": str(instance), "given" if action == "post_add" else "taken": names}
+        record(ActivityType.USER_UPDATED, f"User {instance} changed", details=details)

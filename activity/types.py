@@ -73,7 +73,7 @@ TRAITS: dict[ActivityType, Traits] = {
     ActivityType.PREPARATION_COMPLETE: Traits("Preparation complete", "check-circle", Level.OK),
     ActivityType.PREPARATION_FAILED: Traits("Preparation failed", "exclamation-triangle", Level.WARNING),
     ActivityType.SYSTEM_STARTUP: Traits("Monitor started", "power"),
-    ActivityType.SYSTEM_SHUTDOWN: Traits("Monitor stopped", "power", Level.WARNING),
+    ActivityType.SYSTEM_SHUTDOWN: Traits("Monitor stopped", "power"),
 }
 
 

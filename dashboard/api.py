@@ -208,6 +208,8 @@ def _token_caller(header: str, request: HttpRequest, scope: Scope, at: datetime)
 def _seen_with(token: ApiToken, at: datetime) -> Caller:
     """What its owner may see; with a tag only its servers, and of the activity only theirs."""
     servers, seen = Server.objects.visible_to(token.owner), access.activity_seen_by(token.owner)
+    if Scope.ACTIVITY_READ not in token.scopes:
+        seen = replace(seen, only_servers=True)  # the summary tells what happened last
     if token.tag:
         servers = servers.filter(tags=token.tag)
         seen = replace(seen, servers=servers.values_list("pk", flat=True))

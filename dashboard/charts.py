@@ -139,6 +139,7 @@ def heatmap(axis: Axis, rows: Sequence[Values], names: Sequence[str]) -> Figure:
         "yaxis": {"type": "category", "fixedrange": True, "nticks": 8},
         "showlegend": False,
         "hovermode": "closest",
+        "shapes": [_mark_line(axis, mark) for mark in axis.marks],
     }
     return {"data": [trace], "layout": layout}
 

@@ -48,7 +48,7 @@ def server_charts(row: ServerRow, period: str, at: datetime) -> list[Chart]:
             "%",
             charts.cpu(axis, series, shows_band=shows_band),
         ),
-        Chart("memory", "Memory", _memory(latest), "%", charts.memory(axis, series)),
+        Chart("memory", _memory_title(row), _memory(latest), "%", charts.memory(axis, series)),
         Chart("disk", "Filesystems", _disk(latest), "%", charts.filesystems(axis, histories[Filesystem])),
         Chart(
             "network",
@@ -113,6 +113,11 @@ def _marks(events: Iterable[ActivityLog]) -> Iterable[Mark]:
     for event in events:
         if event.activity_type not in UNMARKED:
             yield Mark(event.timestamp, event.message, event.level == Level.CRITICAL)
+
+
+def _memory_title(row: ServerRow) -> str:
+    """A kernel before 3.14 does not say what is available."""
+    return "Memory (estimated)" if row.server.state.facts.get("memory_is_estimate") else "Memory"
 
 
 def _memory(latest: ServerMetrics | None) -> str:

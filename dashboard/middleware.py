@@ -29,6 +29,8 @@ class SessionLimitsMiddleware:
             request.session.setdefault("signed_in_at", now)
         if was_signed_in or request.user.is_authenticated:
             add_never_cache_headers(response)
+        if "HX-Request" in request.headers and not request.user.is_authenticated:
+            return HttpResponse(status=204, headers={"HX-Refresh": "true"})  # the whole page asks to sign in
         return response
 
     def _limit(self, request: HttpRequest, now: float) -> None:

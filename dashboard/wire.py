@@ -97,7 +97,7 @@ PERCENTS = (
     " pressure_cpu_avg10_percent pressure_cpu_avg60_percent pressure_memory_avg10_percent"
     " pressure_memory_avg60_percent pressure_io_avg10_percent pressure_io_avg60_percent"
 ).split()
-LOADS = ("load_average_1m", "load_average_5m", "load_average_15m")
+LOADS = ("load_average_1m", "load_average_5m", "load_average_15m", "measured_seconds")
 SIZES = (
     "memory_total_bytes memory_used_bytes memory_cache_bytes swap_total_bytes swap_used_bytes disk_total_bytes"
     " disk_used_bytes disk_available_bytes disk_read_bytes_per_second disk_written_bytes_per_second"

@@ -44,7 +44,7 @@ def succeeded(before: Reachability, name: str, at: datetime) -> tuple[Reachabili
 def failed(
     before: Reachability, name: str, reason: Reason, explanation: str, at: datetime
 ) -> tuple[Reachability, list[Change]]:
-    """After a poll that did not. A server goes offline once, with the first reason; another reason is told, too."""
+    """After a poll that did not: offline is told once, a changed host key of its own; the reason is the latest one."""
     after = Reachability(
         status=OFFLINE,
         since=before.since if before.status == OFFLINE else at,

@@ -29,13 +29,17 @@ try:
 except (OSError, ValueError) as wrong:
     raise ImproperlyConfigured(f"TOMO_DATA_DIR is {str(DATA_DIR)!r}, which cannot be used: {wrong}") from None
 
-PUBLIC_URL: str = TOMO["public_url"] or "http://{}:{}".format(*TOMO["listen"])
+LISTEN_HOST, LISTEN_PORT = TOMO["listen"]
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what listens everywhere is asked on the loopback
+HOST = WILDCARDS.get(LISTEN_HOST, LISTEN_HOST)
+HOST = f"[{HOST}]" if ":" in HOST else HOST
+PUBLIC_URL: str = TOMO["public_url"] or f"http://{HOST}:{LISTEN_PORT}"
 HTTPS = PUBLIC_URL.startswith("https://")
 
 # What happens in a request ----------------------------------------------------------------------
 
 DEBUG = False
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", TOMO["listen"][0], str(urlsplit(PUBLIC_URL).hostname)]
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", HOST, str(urlsplit(PUBLIC_URL).hostname)]
 ALLOWED_HOSTS += TOMO["allowed_hosts"]
 CSRF_TRUSTED_ORIGINS = [TOMO["public_url"]] if TOMO["public_url"] else []
 ROOT_URLCONF = "tomo_monitor.urls"

@@ -138,13 +138,12 @@ class Supervisor:
         self._stopping = signal.Signals(number).name
 
     def _look(self) -> None:
-        try:
-            self._ask()
-            for part in self.parts:
-                part.watch()
-        except Exception:  # a database that restarts must not end the one who starts things again
-            log.exception("supervisor.failed")
-            close_old_connections()
+        for step in (self._ask, *(part.watch for part in self.parts)):
+            try:
+                step()
+            except Exception:  # a database that restarts must not end the one who starts things again
+                log.exception("supervisor.failed")
+                close_old_connections()
 
     def _ask(self) -> None:
         """Have the parts show that they work: the web server by an answer, the task cluster by a task."""
@@ -173,7 +172,7 @@ class Supervisor:
 
 def answers(host: str, port: int) -> bool:
     """Whether the web server answers a request; what it answers does not matter."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    host = settings.WILDCARDS.get(host, host)
     connection = HTTPConnection(host, port, timeout=4)
     try:
         connection.request("GET", "/healthz", headers={"Host": "localhost"})

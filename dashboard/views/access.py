@@ -58,6 +58,16 @@ class ChangePassword(PasswordChangeView):
     template_name = "registration/password.html"
     success_url = reverse_lazy("overview")
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if is_limited(request.user.get_username(), request.META.get("REMOTE_ADDR", ""), datetime.now(UTC)):
+            return _limited(request)
+        return super().post(request, *args, **kwargs)
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        if "old_password" in form.errors:
+            _count_failure(self.request)
+        return super().form_invalid(form)
+
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, "Your password is changed; your other sessions have ended.")
         return super().form_valid(form)
@@ -107,5 +117,5 @@ def _limited(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _count_failure(request: Request) -> None:
+def _count_failure(request: HttpRequest) -> None:
     user_login_failed.send(__name__, credentials={"username": request.user.get_username()}, request=request)

@@ -74,8 +74,10 @@ const show = async (range) => {
 
 const refresh = async () => {
   if (document.hidden) return;
-  const response = await fetch(holder.dataset.source, { headers: { "X-Refresh": "1" } });
-  if (!response.ok) return;
+  const response = await fetch(holder.dataset.source, { headers: { "X-Refresh": "1" } }).catch(() => null);
+  if (response?.redirected) return location.reload(); // the session has ended
+  document.dispatchEvent(new Event(response?.ok ? "refreshed" : "refreshfailed"));
+  if (!response?.ok) return;
   figures = (await response.json()).charts;
   await draw();
 };

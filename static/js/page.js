@@ -1,4 +1,5 @@
-// What every page needs: search by "/", the colours, copy buttons, and only the credential fields that are meant.
+// What every page needs: search by "/", the colours, copy buttons, only the credential fields that are meant, and a word
+// when the page no longer gets answers.
 
 const isTyping = (element) => element.matches("input, textarea, select, [contenteditable]");
 
@@ -50,3 +51,14 @@ if (credential) {
   credential.addEventListener("change", show);
   show();
 }
+
+// A page that refreshes itself says so when there is no answer, and that what it shows is getting old.
+const silence = document.getElementById("silence");
+const answered = () => (silence.hidden = true);
+const unanswered = () => {
+  if (silence.hidden) silence.dataset.since = new Date().toLocaleTimeString();
+  silence.querySelector("span").textContent = `No answer from Tomo Monitor since ${silence.dataset.since}: what you see is getting old.`;
+  silence.hidden = false;
+};
+for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout", "refreshfailed"]) document.addEventListener(name, unanswered);
+for (const name of ["htmx:afterSwap", "refreshed"]) document.addEventListener(name, answered);

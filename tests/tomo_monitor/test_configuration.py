@@ -170,3 +170,19 @@ def test_the_documentation_lists_the_settings_with_their_defaults() -> None:
 def test_the_documentation_says_what_is_allowed_and_what_for() -> None:
     for (name, _, allowed, purpose), setting in zip(ROW.findall(PAGE.read_text()), SETTINGS, strict=True):
         assert (name, allowed, purpose) == (setting.name, setting.allowed, setting.purpose)
+
+
+@pytest.mark.parametrize(
+    ("listen", "url"),
+    [
+        ("127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("0.0.0.0:8000", "http://127.0.0.1:8000"),
+        ("[::]:8000", "http://[::1]:8000"),
+        ("[fd00::1]:80", "http://[fd00::1]:80"),
+    ],
+)
+def test_the_address_that_is_printed_can_be_opened(tmp_path: Path, listen: str, url: str) -> None:
+    code = "from tomo_monitor import settings; print(settings.PUBLIC_URL)"
+    environment = os.environ | {"TOMO_DATA_DIR": str(tmp_path), "TOMO_LISTEN": listen}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == url
