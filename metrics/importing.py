@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any
 import yaml
 from django.core.exceptions import ValidationError
 
-from metrics import servers
+from metrics import servers, ssh
 from metrics.models import Server, Tag
 from metrics.servers import Secret
 
@@ -72,6 +71,8 @@ def _entry(row: dict[str, Any], seen: set[str], folder: Path) -> Entry:
     try:
         if name in seen:
             raise ValidationError("the name stands twice in the file")
+        if "jump" in row:
+            raise ValidationError("it is reached over another host (ProxyJump, ProxyCommand), which is not supported")
         if unknown := sorted(str(field) for field in row if field not in FIELDS):
             raise ValidationError(f"{unknown[0]} is not a field; there are {', '.join(FIELDS)}")
         server = Server(
@@ -134,24 +135,13 @@ def _csv(text: str) -> Iterable[dict[str, Any]]:
 
 
 def _ssh_config(text: str) -> Iterable[dict[str, Any]]:
-    """Host blocks without patterns; what `Host *` says is the default, and the first value wins, as in ssh."""
-    names = {"hostname": "hostname", "port": "port", "user": "user", "identityfile": "key"}
-    blocks: list[tuple[list[str], dict[str, str]]] = []
-    for raw in text.splitlines():
-        line = raw.strip()
-        if not line or line.startswith("#"):
-            continue
-        keyword, _, value = (part.strip() for part in re.sub(r"\s*=\s*|\s+", " ", line, count=1).partition(" "))
-        keyword, value = keyword.lower(), value.strip('"')
-        if keyword in ("host", "match"):
-            blocks.append((value.split() if keyword == "host" else [], {}))
-        elif blocks and keyword in names:
-            blocks[-1][1].setdefault(names[keyword], value)
-    defaults = [given for hosts, given in blocks if hosts == ["*"]]
-    for hosts, given in blocks:
-        for host in hosts:
-            if not set(host) & set("*?!"):
-                merged = {"name": host, **given}
-                for more in defaults:
-                    merged = more | merged
-                yield merged
+    """The named hosts, with what ssh would use for each."""
+    names = {"name": "name", "hostname": "hostname", "port": "port", "user": "user", "identityfile": "key"}
+    try:
+        found = ssh.config_entries(text)
+    except ValueError as wrong:
+        raise WrongFile(f"This is no ssh_config that can be read: {wrong}.") from None
+    for entry in found:
+        row = {names[key]: value for key, value in entry.items() if key in names}
+        jump = entry.get("proxyjump") or entry.get("proxycommand")
+        yield row | ({"jump": jump} if jump and jump != "none" else {})

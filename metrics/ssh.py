@@ -1,6 +1,7 @@
 """The SSH client: paramiko with bounds. The only importer of paramiko."""
 
 import io
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -253,6 +254,31 @@ def _sign_in(transport: paramiko.Transport, target: Target) -> None:
         raise Failure(Reason.AUTH_FAILED, target.where) from None
     if left or not transport.is_authenticated():
         raise Failure(Reason.AUTH_FAILED, target.where, "the server asks for a second factor")
+
+
+def config_entries(text: str) -> list[dict[str, str]]:
+    """The hosts of an ssh_config file that are named without a pattern, each with what ssh would use for it.
+
+    Keys are ssh_config's own in lower case; `identityfile` is the first one. Raises ValueError for a file that
+    paramiko does not understand, and for `Match exec` and `Include`, which would run or read something else.
+    """
+    if refused := re.search(r"^\s*(include\b|match\b.*\bexec\b)", text, re.IGNORECASE | re.MULTILINE):
+        raise ValueError(f"{refused[1].split()[0]} is not followed: write the servers into this file")
+    try:
+        config = paramiko.SSHConfig.from_text(text)
+        found = {name: config.lookup(name) for name in _named_hosts(text)}
+    except (SSHException, LookupError, ValueError) as wrong:
+        raise ValueError(_said(wrong)) from None
+    return [
+        {"name": name, **{key: value[0] if isinstance(value, list) else str(value) for key, value in entry.items()}}
+        for name, entry in found.items()
+    ]
+
+
+def _named_hosts(text: str) -> list[str]:
+    """Every host of a Host line that is no pattern. (Paramiko's own list does not get past a Match.)"""
+    lines = re.findall(r"^\s*host(?:\s*=\s*|\s+)(.+)$", text, re.IGNORECASE | re.MULTILINE)
+    return [name.strip('"') for line in lines for name in line.split() if not set(name) & set("*?!")]
 
 
 def private_key(text: str) -> paramiko.PKey:

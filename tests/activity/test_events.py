@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
@@ -275,3 +276,11 @@ def test_a_refusal(django_user_model: Any) -> None:
     signed_in(django_user_model.objects.create_user("ada", password=PASSWORD)).get("/servers/add")
     row = newest(ActivityType.PERMISSION_DENIED)
     assert (row.actor_name, row.result) == ("ada", "failure")
+
+
+def test_a_role_given_and_taken(administrator: Any) -> None:
+    auditors = Group.objects.get(name="auditors")
+    administrator.groups.add(auditors)
+    assert newest(ActivityType.USER_UPDATED).details == {"user": "admin", "given": ["auditors"]}
+    administrator.groups.clear()
+    assert newest(ActivityType.USER_UPDATED).details == {"user": "admin", "taken": ["auditors"]}

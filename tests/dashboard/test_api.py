@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from activity.models import ActivityLog
+from activity.record import record
 from activity.types import ActivityType
 from dashboard import tokens
 from dashboard.models import ApiToken, Scope
@@ -435,3 +436,10 @@ def test_the_first_use_of_a_token_is_recorded_as_its_own(api: Client, administra
     assert (row.user_id, row.source_ip, row.user_agent) == (administrator.pk, "198.51.100.7", "curl/8")
     assert row.request_id
     assert response.headers["X-Request-ID"] != row.request_id
+
+
+def test_a_token_for_the_summary_alone_sees_no_sign_ins(administrator: Any) -> None:
+    _token, text = tokens.create("summary", administrator, ["summary:read"], datetime.now(UTC))
+    record(ActivityType.USER_LOGIN, "somebody signed in")
+    answer = Client().get("/api/v1/summary", headers={"Authorization": f"Bearer {text}"})
+    assert answer.json()["data"]["recent_activities"] == []

@@ -236,3 +236,13 @@ def test_the_session_gets_another_key_at_the_sign_in(administrator: Any) -> None
     browser.cookies["tomo_session"] = before
     browser.post("/sign-in", {"username": "admin", "password": PASSWORD})
     assert browser.session.session_key != before
+
+
+def test_a_refresh_after_the_session_ended_reloads_the_whole_page(client: Client) -> None:
+    answer = client.get("/", headers={"HX-Request": "true", "X-Refresh": "1"})
+    assert (answer.status_code, answer["HX-Refresh"]) == (204, "true")
+
+
+def test_guessing_the_old_password_is_limited_as_a_sign_in_is(admin_browser: Client) -> None:
+    wrong = {"old_password": "a guess", "new_password1": "another one, long", "new_password2": "another one, long"}
+    assert [admin_browser.post("/password", wrong).status_code for _ in range(6)] == [200] * 5 + [429]

@@ -34,7 +34,7 @@ Host web-01
     User ignored
     IdentityFile id
 host db-01 *.example.org !x
-Match all
+Match host another
     Port 9
 Host *
     ServerAliveInterval 5
@@ -163,3 +163,21 @@ def test_a_file_that_is_not_there_or_is_no_text_is_named(tmp_path: Path) -> None
     for name in ("missing.csv", "binary.csv"):
         with pytest.raises(CommandError, match=name):
             call_command("import_servers", tmp_path / name)
+
+
+def test_ssh_config_is_understood_as_ssh_does(tmp_path: Path) -> None:
+    text = "User first\nHost web-*\n  Port 2222\n  User second\nHost web-01\n  HostName 192.0.2.1\nHost *\n  Port 22\n"
+    (found,) = entries(tmp_path / "config", text)
+    assert found.server
+    assert (found.server.hostname, found.server.port, found.server.username) == ("192.0.2.1", 2222, "first")
+
+
+def test_a_server_behind_another_host_is_not_added_as_if_it_were_not(tmp_path: Path) -> None:
+    (found,) = entries(tmp_path / "config", "Host inner\n  HostName 192.0.2.1\n  ProxyJump outer\n")
+    assert "ProxyJump" in found.error
+
+
+@pytest.mark.parametrize("line", ["Include other", "Match exec 'touch /tmp/x'"])
+def test_what_would_read_or_run_something_else_is_refused(tmp_path: Path, line: str) -> None:
+    with pytest.raises(WrongFile, match="is not followed"):
+        entries(tmp_path / "config", f"{line}\nHost web-01\n  HostName 192.0.2.1\n")

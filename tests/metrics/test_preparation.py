@@ -1,12 +1,13 @@
 """Preparing a server, end to end against a real sshd."""
 
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from activity.models import ActivityLog
-from metrics import authorized_keys, preparation, servers
+from metrics import authorized_keys, preparation, servers, tasks
 from metrics.models import Preparation, Server
 from metrics.preparation import PARTS
 from metrics.probe.reading import Reading
@@ -182,3 +183,39 @@ def test_accepting_a_new_key_lets_an_offline_server_be_polled_again(server: Serv
     assert fleet.current(server).state.next_poll_at is None
     assert prepared(server).state == State.COMPLETE
     assert list(Server.objects.due(now())) == [server]
+
+
+def test_of_several_keys_only_the_compared_one_is_pinned(server: Server, sshd: Sshd) -> None:
+    sshd.options += ["-h", another_host_key(sshd, "ecdsa")]
+    sshd.stop()
+    sshd.start()
+    begun = scanned(server)
+    assert [key["type"] for key in begun.host_keys] == ["ssh-ed25519", "ecdsa-sha2-nistp256"]
+    preparation.confirm(begun, begun.host_keys[1]["fingerprint"], now())
+    assert [key.type for key in server.host_keys.all()] == ["ecdsa-sha2-nistp256"]
+    preparation.test(begun.pk, now())
+    begun.refresh_from_db()
+    assert begun.state == "complete"
+
+
+def test_a_key_that_came_besides_the_pinned_one_alarms_nobody(server: Server, sshd: Sshd) -> None:
+    prepared(server)
+    sshd.options += ["-h", another_host_key(sshd, "ecdsa")]
+    sshd.stop()
+    sshd.start()
+    assert scanned(server).state == "complete"
+
+
+def another_host_key(sshd: Sshd, kind: str) -> str:
+    path = str(sshd.folder / f"another_{kind}")
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", path], check=True)
+    return path
+
+
+def test_a_preparation_that_breaks_off_is_ended_and_told(server: Server) -> None:
+    begun = preparation.begin(server, now())
+    with pytest.raises(ZeroDivisionError), tasks._ended_if_it_breaks(begun.pk):
+        1 / 0  # noqa: B018
+    begun.refresh_from_db()
+    assert (begun.state, begun.reason) == ("failed", "crashed")
+    assert ActivityLog.objects.newest_first()[0].activity_type == "preparation_failed"

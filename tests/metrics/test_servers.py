@@ -143,3 +143,9 @@ def test_a_forgotten_machine_is_not_polled_and_comes_back() -> None:
     assert not Server.objects.due(AT + timedelta(days=1)).exists()
     servers.watch_this_machine(AT)
     assert Server.objects.due(AT).exists()
+
+
+def test_a_moved_server_is_not_online_any_more(server: Server) -> None:
+    moved = changed(server, hostname="192.0.2.2")
+    assert (moved.status, moved.state.next_poll_at) == ("pending", None)
+    assert (moved.state.boot_id, moved.state.counters) == ("", "")  # the new machine has not been rebooted

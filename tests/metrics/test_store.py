@@ -419,3 +419,10 @@ def test_unknown_stays_unknown_both_ways(field: Any) -> None:
 def test_cores_are_kept_in_half_percents() -> None:
     row = ServerMetrics(cores_percent=store._core_bytes({0: 12.26, 2: 100.0, 3: 0.0}))
     assert row.core_percents == [12.5, None, 100.0, 0.0]
+
+
+def test_parts_that_were_not_seen_for_as_long_as_samples_are_kept_go(server: Server) -> None:
+    for name, seen_at in (("old", AT - timedelta(days=2)), ("new", AT)):
+        Interface.objects.create(server=server, name=name, added_at=seen_at, seen_at=seen_at)
+    store.prune(AT - timedelta(days=1))
+    assert [part.name for part in Interface.objects.filter(name__in=("old", "new"))] == ["new"]
