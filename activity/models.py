@@ -20,9 +20,6 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
     def newest_first(self) -> Self:
         return self.order_by("-id")
 
-    def of_server(self, server_id: int) -> Self:
-        return self.filter(server_id=server_id)
-
     def update(self, **_values: Any) -> int:
         raise AppendOnly("The activity log is append-only: rows are never changed.")
 

@@ -1,6 +1,6 @@
 """What every page knows."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -8,8 +8,6 @@ from django.http import HttpRequest
 
 from dashboard import access
 from metrics import queries, room
-
-SILENT = timedelta(seconds=60)
 
 
 def product(request: HttpRequest) -> dict[str, Any]:
@@ -20,10 +18,8 @@ def product(request: HttpRequest) -> dict[str, Any]:
     return {
         "is_administrator": access.is_administrator(user),
         "is_operator": access.is_operator(user),
-        "poller_is_silent": silence is not None and silence > SILENT,
+        "poller_is_silent": silence is not None and silence > queries.SILENT,
         "poller_silence": silence,
         "disk_is_full": room.is_short(),
-        "time_zone": settings.TIME_ZONE,
-        "poll_seconds": settings.TOMO["poll_seconds"],
         "refresh_seconds": min(settings.TOMO["poll_seconds"] // 2, 15),
     }

@@ -33,7 +33,7 @@ COLUMNS = (
     ("name", "Server", ""),
     ("cpu", "CPU", ""),
     ("memory", "Memory", ""),
-    ("disk", "Disk", ""),
+    ("disk", "Disk /", ""),
     ("", "", ""),
     ("network", "Network", "number"),
     ("up", "Up", "number"),

@@ -28,6 +28,7 @@ from metrics.periods import Span
 from metrics.series import Series
 
 OWNERS = 1 << OWNER_BITS
+SILENT = timedelta(seconds=60)  # after which a poller that gave no sign of life counts as not working
 UNSUMMED = {"id", "cores_percent"}
 
 # Every ten-second slot of a span, for looking samples up by their keys: a server's history is so found without an

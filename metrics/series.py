@@ -17,7 +17,3 @@ class Series:
     mean: dict[str, list[float | None]]
     low: dict[str, list[float | None]]
     high: dict[str, list[float | None]]
-
-    @property
-    def is_empty(self) -> bool:
-        return not any(self.counts)

@@ -1,14 +1,12 @@
 """Whether the product works, for a load balancer or an outer watchdog."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from metrics import queries, room
-
-SILENT = timedelta(seconds=60)
 
 
 @login_not_required
@@ -18,7 +16,7 @@ def healthz(_request: HttpRequest) -> HttpResponse:
         silence = queries.poller_silence(datetime.now(UTC))
     except DatabaseError:
         return JsonResponse({"status": "failing", "database": "down"}, status=503, headers={"Retry-After": "10"})
-    is_polling = silence is not None and silence <= SILENT
+    is_polling = silence is not None and silence <= queries.SILENT
     is_full = room.is_short()
     is_well = is_polling and not is_full
     body = {

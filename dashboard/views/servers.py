@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,7 +14,7 @@ from dashboard import access, history
 from dashboard.forms import ServerForm
 from dashboard.requests import Request
 from dashboard.server_table import chosen_period, server_table
-from metrics import queries, servers
+from metrics import periods, queries, servers
 from metrics.models import Server
 from metrics.periods import LABELS, UnknownPeriod
 from metrics.queries import ServerRow
@@ -45,7 +46,8 @@ def server(request: Request, server_id: int) -> HttpResponse:
     if request.htmx:
         return render(request, "servers/live.html", context)
     found = history.server_charts(row, period, at)
-    context |= {"charts": found, "figures": _figures(found)}
+    step = periods.span(period, at.timestamp(), interval=settings.TOMO["poll_seconds"]).step
+    context |= {"chart_seconds": step, "charts": found, "figures": _figures(found)}
     context["zone"] = history.zone_name(at)
     return render(request, "servers/page.html", context)
 

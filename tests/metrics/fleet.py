@@ -61,7 +61,7 @@ def state(server: Server) -> ServerState:
 
 def told(server: Server) -> list[str]:
     """The kinds of activity of a server, oldest first."""
-    return list(ActivityLog.objects.of_server(server.pk).order_by("id").values_list("activity_type", flat=True))
+    return list(ActivityLog.objects.filter(server_id=server.pk).order_by("id").values_list("activity_type", flat=True))
 
 
 @contextmanager
