@@ -56,7 +56,7 @@ def prepare(page: Page, sshd: Sshd) -> None:
     """Asks for the host key, compares it and confirms it."""
     page.get_by_role("button", name="Ask for the host key").click()
     expect(page.locator(".keys code").filter(has_text=sshd.fingerprint)).to_be_visible(timeout=15_000)
-    page.get_by_role("button", name="They match: sign in").click()
+    page.get_by_role("button", name="It matches: sign in").click()
 
 
 def test_an_empty_overview_says_what_to_do_next(signed_in: Open) -> None:

@@ -49,7 +49,7 @@ def prepared(server: Server) -> Preparation:
 
 def kinds(server: Server) -> list[str]:
     """What happened to the server, oldest first."""
-    rows = ActivityLog.objects.of_server(server.pk).order_by("id")
+    rows = ActivityLog.objects.filter(server_id=server.pk).order_by("id")
     return [row.activity_type.removeprefix("preparation_") for row in rows]
 
 
