@@ -97,7 +97,7 @@ PERCENTS = (
     " pressure_cpu_avg10_percent pressure_cpu_avg60_percent pressure_memory_avg10_percent"
     " pressure_memory_avg60_percent pressure_io_avg10_percent pressure_io_avg60_percent"
 ).split()
-LOADS = ("load_average_1m", "load_average_5m", "load_average_15m", "measured_seconds")
+HUNDREDTHS = ("load_average_1m", "load_average_5m", "load_average_15m", "measured_seconds")
 SIZES = (
     "memory_total_bytes memory_used_bytes memory_cache_bytes swap_total_bytes swap_used_bytes disk_total_bytes"
     " disk_used_bytes disk_available_bytes disk_read_bytes_per_second disk_written_bytes_per_second"
@@ -107,14 +107,14 @@ COUNTERS = ("network_rx_bytes", "network_tx_bytes", "uptime_seconds")  # of seve
 
 
 def _latest(row: ServerMetrics | None) -> dict[str, Any]:
-    names = (*PERCENTS, *LOADS, *SIZES, *COUNTERS)
+    names = (*PERCENTS, *HUNDREDTHS, *SIZES, *COUNTERS)
     return _public({name: getattr(row, name) if row else None for name in names}) | {
         "timestamp": timestamp(row.timestamp) if row else None
     }
 
 
 def _sample(server_id: int, series: Series, step: int) -> dict[str, Any]:
-    figures = {name: series.mean[name][step] for name in (*PERCENTS, *LOADS, *SIZES)}
+    figures = {name: series.mean[name][step] for name in (*PERCENTS, *HUNDREDTHS, *SIZES)}
     figures |= {name: series.high[name][step] for name in COUNTERS}
     at = datetime.fromtimestamp(series.span.start + step * series.span.step, UTC)
     return {"server_id": server_id, **_public(figures), "timestamp": timestamp(at), "samples": series.counts[step]} | (
@@ -127,7 +127,7 @@ def _public(figures: dict[str, float | None]) -> dict[str, Any]:
     disk = None if used is None or available is None else share_of(used, used + available)
     return {
         **{name: _tenths(figures[name]) for name in PERCENTS},
-        **{name: None if (value := figures[name]) is None else round(value, 2) for name in LOADS},
+        **{name: None if (value := figures[name]) is None else round(value, 2) for name in HUNDREDTHS},
         **{name: _whole(figures[name]) for name in (*SIZES, *COUNTERS)},
         "memory_percent": _tenths(share_of(figures["memory_used_bytes"], figures["memory_total_bytes"])),
         "memory_used_mb": _whole(figures["memory_used_bytes"], MIB),

@@ -35,7 +35,7 @@ const layout = (own) => {
     dragmode: "zoom",
     ...own,
     legend: { orientation: "h", x: 0, yref: "container", y: 1, yanchor: "top", font: { size: 11 }, bgcolor: "rgba(0,0,0,0)", ...own.legend },
-    xaxis: { ...grid, showgrid: false, ...own.xaxis, ...(zoomed ? { range: zoomed } : {}) },
+    xaxis: { ...grid, showgrid: false, tickangle: 0, nticks: innerWidth < 760 ? 4 : 0, ...own.xaxis, ...(zoomed ? { range: zoomed } : {}) },
     yaxis: { ...grid, ...own.yaxis },
   };
 };

@@ -19,6 +19,7 @@ from metrics.local import LocalConnection
 from metrics.models import Heartbeat, Server, ServerMetrics, ServerState
 from metrics.models.fields import SLOT_SECONDS
 from metrics.models.heartbeat import STOPPED
+from metrics.models.server import Transport
 from metrics.poller import Poller
 from metrics.probe.deltas import Counters
 from tests.conftest import AT
@@ -387,3 +388,17 @@ def test_this_machine_is_read_however_many_connections_are_held() -> None:
         for descriptor in held:
             os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_one_that_cannot_be_stored_takes_no_other_along() -> None:
+    """A server whose number no sample's key can hold is in one batch with this machine."""
+    for pk, name in ((1 << 24, "beyond"), (1, "this-machine")):
+        server = Server(pk=pk, name=name, hostname="localhost", transport=Transport.LOCAL)
+        servers.begin_polling(servers.add(server, None, [], AT), AT)
+    with a_poller() as poller:
+        until = time.monotonic() + 20
+        while not ServerMetrics.objects.exists() and time.monotonic() < until:
+            poller.tick(AT)
+    assert [sample.server_id for sample in ServerMetrics.objects.all()] == [1]
+    assert told(Server.objects.get(pk=1)) == ["server_added", "server_connected"]
+    assert told(Server.objects.get(pk=1 << 24)) == ["server_added"]
