@@ -1,48 +1,65 @@
 """One poll: ask, read, compare with the poll before."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from metrics.connections import Connection, open_connection
 from metrics.failures import Failure, Reason
-from metrics.probe import deltas, linux
+from metrics.probe import deltas, docker, linux
 from metrics.probe.deltas import Counters, Sample
-from metrics.probe.reading import BadAnswer, Reading
+from metrics.probe.reading import BadAnswer, Engine, Reading
 from metrics.resident import ResidentProbe
 from metrics.ssh import Target
 
 MOUNTS_EVERY = 5  # polls between two looks for new mounts and sensors
 
+Wanted = Mapping[str, Engine]
+"""Containers by id whose last log lines are wanted, with the engine to ask."""
+
 
 @dataclass(frozen=True)
 class Collected:
-    """What one poll brought, and when it came in by our clock."""
+    """What one poll brought, and when it came in by our clock. `logs` are lines by container id."""
 
     reading: Reading
     sample: Sample
     received_at: datetime
     seconds: float
+    logs: dict[str, list[str]] = field(default_factory=dict)
 
 
-def collect(probe: ResidentProbe, before: Counters) -> Collected:
-    """One round trip to a running probe. Raises Failure."""
+def collect(probe: ResidentProbe, before: Counters, wanted: Wanted | None = None) -> Collected:
+    """One round trip to a running probe; a further one where a container changed, or its log is wanted. Raises
+    Failure."""
     started = time.monotonic()
-    asked = probe.request(looks_for_mounts=probe.asked % MOUNTS_EVERY == 0)
+    asked = probe.request(
+        looks_for_mounts=probe.polls % MOUNTS_EVERY == 0, lists_containers=probe.containers.wants_list
+    )
     answer = probe(asked)
     received_at = datetime.now(UTC)
     try:
         reading = linux.read(answer, asked)
     except BadAnswer as wrong:
         raise Failure(Reason.BAD_ANSWER, probe.where, str(wrong)) from None
-    return Collected(reading, deltas.sample(reading, before), received_at, time.monotonic() - started)
+
+    def inspect(engine: Engine, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+        return docker.inspected(probe.ask_about("inspect", engine, ids))
+
+    reading = replace(reading, containers=probe.containers.seen(reading, inspect))
+    logs = {i: docker.log_lines(probe.ask_about("logs", engine, [i])) for i, engine in (wanted or {}).items()}
+    return Collected(reading, deltas.sample(reading, before), received_at, time.monotonic() - started, logs)
 
 
-def connect_and_collect(to: Target | None, before: Counters) -> tuple[Connection, Collected]:
+def connect_and_collect(
+    to: Target | None, before: Counters, wanted: Wanted | None = None
+) -> tuple[Connection, Collected]:
     """One poll over a new connection. Raises Failure, and then the connection is closed."""
     connection = open_connection(to)
     try:
-        return connection, collect(connection.probe, before)
+        return connection, collect(connection.probe, before, wanted)
     except BaseException:
         connection.close()
         raise

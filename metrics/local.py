@@ -4,6 +4,7 @@ import os
 import select
 import subprocess
 import time
+from pathlib import Path
 
 from metrics.failures import Failure, Reason
 from metrics.resident import ResidentProbe
@@ -22,7 +23,7 @@ class LocalShell:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env={},
+            env={"HOME": str(Path.home())},  # where Podman keeps an account's containers
             cwd="/",
             start_new_session=True,
         )

@@ -2,11 +2,14 @@
 
 import re
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from metrics.failures import Failure, Reason
+from metrics.known_containers import KnownContainers
 from metrics.probe import protocol
 from metrics.probe.protocol import Request
+from metrics.probe.reading import BadAnswer, Engine
 
 START_SECONDS = 10.0
 ANSWER_SECONDS = 10.0
@@ -28,25 +31,43 @@ class Channel(Protocol):
 class ResidentProbe:
     """A running probe. Calling it with a request gives the answer's text (a `protocol.Run`).
 
-    `where` is the server's address for people, `asked` how many requests there were.
+    `where` is the server's address for people, `asked` how many requests there were, `polls` how many of them for a
+    sample, `containers` what was learnt of the server's containers.
     """
 
     def __init__(self, channel: Channel, where: str) -> None:
         """Start the probe. Raises Failure."""
         self._channel = channel
         self.where = where
-        self.asked = 0
+        self.asked = self.polls = 0
+        self.containers = KnownContainers()
         deadline = time.monotonic() + START_SECONDS
         self._send(protocol.script().encode(), deadline)
         self._receive_until(re.compile(rf"^{protocol.READY}\n".encode(), re.MULTILINE), deadline, BEFORE_READY_BYTES)
 
-    def request(self, *, wants_facts: bool = False, looks_for_mounts: bool = False) -> Request:
+    def request(
+        self, *, wants_facts: bool = False, looks_for_mounts: bool = False, lists_containers: bool = False
+    ) -> Request:
         """The next request; the first one asks for everything."""
         self.asked += 1
-        first = self.asked == 1
+        self.polls += 1
+        first = self.polls == 1
         return protocol.request(
-            self.asked, wants_facts=wants_facts or first, looks_for_mounts=looks_for_mounts or first
+            self.asked,
+            wants_facts=wants_facts or first,
+            looks_for_mounts=looks_for_mounts or first,
+            lists_containers=lists_containers or first,
         )
+
+    def ask_about(self, what: str, engine: Engine, ids: Sequence[str]) -> list[str]:
+        """The lines of what an engine knows ("inspect") or keeps ("logs") of containers. Raises Failure."""
+        self.asked += 1
+        asked = protocol.question(self.asked, what, engine, ids)
+        answer = self(asked)
+        try:
+            return protocol.parts(answer, asked).get(what, [])
+        except BadAnswer as wrong:
+            raise Failure(Reason.BAD_ANSWER, self.where, str(wrong)) from None
 
     def __call__(self, asked: Request) -> str:
         """The whole answer, UTF-8 with replacement. Raises Failure."""

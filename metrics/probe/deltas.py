@@ -4,6 +4,8 @@ import json
 from dataclasses import astuple, dataclass, field
 from typing import Any, final
 
+from metrics.probe import container_rates
+from metrics.probe.container_rates import ContainerCounters, ContainerFigures
 from metrics.probe.reading import CpuTimes, DiskCounters, Filesystem, InterfaceCounters, Memory, Pressure, Reading, Swap
 
 TICKS_PER_SECOND = 100  # USER_HZ; the kernel shows every architecture's times in it
@@ -23,6 +25,7 @@ class Counters:
     cores: dict[int, CpuTimes] = field(default_factory=dict)
     disks: dict[str, DiskCounters] = field(default_factory=dict)
     interfaces: dict[str, InterfaceCounters] = field(default_factory=dict)
+    containers: dict[str, ContainerCounters] = field(default_factory=dict)
 
 
 @final
@@ -77,6 +80,7 @@ class Sample:
     load: tuple[float, float, float] | None
     temperatures: dict[str, float] | None
     pressure: dict[str, Pressure] | None
+    containers: dict[str, ContainerFigures]
 
 
 def counters(reading: Reading) -> Counters:
@@ -87,6 +91,7 @@ def counters(reading: Reading) -> Counters:
         cores=reading.cores,
         disks=reading.disks or {},
         interfaces=reading.interfaces or {},
+        containers={name: container_rates.counters(usage) for name, usage in (reading.usages or {}).items()},
     )
 
 
@@ -120,6 +125,10 @@ def sample(reading: Reading, before: Counters) -> Sample:
         load=reading.load,
         temperatures=reading.temperatures,
         pressure=reading.pressure,
+        containers={
+            name: container_rates.figures(usage, compared.containers.get(name), seconds)
+            for name, usage in (reading.usages or {}).items()
+        },
     )
 
 
@@ -236,6 +245,7 @@ def dumped(kept: Counters) -> str:
             "cores": {str(number): astuple(times) for number, times in kept.cores.items()},
             "disks": {name: astuple(disk) for name, disk in kept.disks.items()},
             "interfaces": {name: astuple(interface) for name, interface in kept.interfaces.items()},
+            "containers": {name: astuple(container) for name, container in kept.containers.items()},
         },
         separators=(",", ":"),
     )
@@ -253,4 +263,5 @@ def loaded(text: str) -> Counters:
         cores={int(number): CpuTimes(*times) for number, times in kept["cores"].items()},
         disks={name: DiskCounters(*disk) for name, disk in kept["disks"].items()},
         interfaces={name: InterfaceCounters(*interface) for name, interface in kept["interfaces"].items()},
+        containers={name: ContainerCounters(*container) for name, container in kept.get("containers", {}).items()},
     )

@@ -1,10 +1,11 @@
 """Parsers of what the probe prints on Linux: text in, a Reading out. Every byte is taken to be hostile."""
 
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
 from dataclasses import replace
 from typing import TypeVar
 
+from metrics.probe import cgroups, docker
 from metrics.probe.protocol import Request, parts
 from metrics.probe.reading import (
     CpuTimes,
@@ -17,23 +18,15 @@ from metrics.probe.reading import (
     Reading,
     Swap,
 )
+from metrics.probe.text import HIGHEST, clean, decimal, whole, wholes
 
 MOST_FILESYSTEMS = 100
 MOST_INTERFACES = 64
 MOST_CORES = 1024
 MOST_SENSORS = 64
-HIGHEST = 2**63 - 1
 MOST_SECONDS = 10**10  # beyond are neither dates nor uptimes
 T = TypeVar("T")
 N = TypeVar("N", int, float)
-
-WHOLE = re.compile(r"[0-9]{1,19}", re.ASCII)
-DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
-UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    r"\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
-    r"\U000e0000-\U000e0fff]"
-)
 
 PSEUDO_TYPES = frozenset(
     "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fusectl fuse.lxcfs"
@@ -61,14 +54,20 @@ def read(answer: str, asked: Request) -> Reading:
     interfaces = _of(part, "net", lambda lines: _interfaces(lines, part.get("interfaces", [])))
     filesystems = _of(part, "mounts", lambda lines: _filesystems(lines, part.get("filesystems", [])))
     kept_interfaces, kept_filesystems = _most_important(interfaces), filesystems and filesystems[:MOST_FILESYSTEMS]
+    memory = _of(part, "meminfo", lambda lines: _memory(lines, part.get("arcstats", [])))
     cpus = _cpus(part.get("stat", []))
+    uptime = _seconds(decimal(_first(part, "uptime").partition(" ")[0]))
+    booted_at = _seconds(_after("btime", part.get("stat", [])))
+    now = None if uptime is None or booted_at is None else booted_at + uptime
+    total = memory and memory.total_bytes
+    usages = _of(part, "cgroups", lambda lines: cgroups.usages(lines, part.get("networks", []), total))
     return Reading(
         boot_id=clean(_first(part, "boot_id"))[:36] or None,
-        uptime_seconds=_seconds(_decimal(_first(part, "uptime").partition(" ")[0])),
-        booted_at=_seconds(_after("btime", part.get("stat", []))),
+        uptime_seconds=uptime,
+        booted_at=booted_at,
         cpu=cpus.pop(None, None),
         cores={number: times for number, times in cpus.items() if number is not None},
-        memory=_of(part, "meminfo", lambda lines: _memory(lines, part.get("arcstats", []))),
+        memory=memory,
         swap=_of(part, "meminfo", _swap),
         filesystems=kept_filesystems,
         disks=_of(part, "diskstats", lambda lines: _disks(lines, _first(part, "blocks"))),
@@ -76,21 +75,19 @@ def read(answer: str, asked: Request) -> Reading:
         load=_load(_first(part, "loadavg")),
         temperatures=_of(part, "temperatures", _temperatures),
         pressure=_pressure(part),
+        usages=usages,
+        engines=docker.engines(part, now),
         facts=_facts(part) if "uname" in part else None,
         cut=tuple(
             name
             for name, there, kept in (
                 ("interfaces", interfaces, kept_interfaces),
                 ("filesystems", filesystems, kept_filesystems),
+                ("containers", part.get("cgroups", [])[1:], part.get("cgroups", [])[1 : cgroups.MOST_CONTAINERS + 1]),
             )
             if there and kept and len(there) > len(kept)
         ),
     )
-
-
-def clean(text: str, most: int = 128) -> str:
-    """A name from a server, without control, direction and zero-width characters, cut to `most` characters."""
-    return UNPRINTABLE.sub("", text).strip()[:most]
 
 
 def _of(part: dict[str, list[str]], name: str, parse: Callable[[list[str]], T]) -> T | None:
@@ -103,26 +100,12 @@ def _first(part: dict[str, list[str]], name: str) -> str:
     return next(iter(part.get(name, [])), "")
 
 
-def _whole(text: str) -> int | None:
-    return int(text) if WHOLE.fullmatch(text) and int(text) <= HIGHEST else None
-
-
-def _wholes(texts: Iterable[str]) -> list[int] | None:
-    """All of them, or None if one is not a number."""
-    numbers = [_whole(text) for text in texts]
-    return None if None in numbers else [number for number in numbers if number is not None]
-
-
-def _decimal(text: str) -> float | None:
-    return float(text) if DECIMAL.fullmatch(text) else None
-
-
 def _seconds(number: N | None) -> N | None:
     return number if number is not None and number < MOST_SECONDS else None
 
 
 def _after(key: str, lines: list[str]) -> int | None:
-    return next((_whole(line.split()[-1]) for line in lines if line.startswith(f"{key} ")), None)
+    return next((whole(line.split()[-1]) for line in lines if line.startswith(f"{key} ")), None)
 
 
 def _cpus(lines: list[str]) -> dict[int | None, CpuTimes]:
@@ -130,8 +113,8 @@ def _cpus(lines: list[str]) -> dict[int | None, CpuTimes]:
     found: dict[int | None, CpuTimes] = {}
     for line in lines[: MOST_CORES + 2]:
         name, *texts = line.split() or [""]
-        ticks = _wholes((texts + ["0"] * 4)[:8])  # steal came with 2.6.11
-        core = _whole(name[3:]) if name != "cpu" else None
+        ticks = wholes((texts + ["0"] * 4)[:8])  # steal came with 2.6.11
+        core = whole(name[3:]) if name != "cpu" else None
         if name.startswith("cpu") and len(texts) >= 4 and ticks and (core is not None or name == "cpu"):
             found[core] = CpuTimes(*ticks)
     return found
@@ -142,7 +125,7 @@ def _kilobytes(lines: list[str]) -> dict[str, int]:
     found = {}
     for line in lines:
         name, _, rest = line.partition(":")
-        number = _whole((rest.split() or [""])[0])
+        number = whole((rest.split() or [""])[0])
         if number is not None and number <= HIGHEST // 1024:
             found[name] = number * 1024
     return found
@@ -206,7 +189,7 @@ def _unescaped(text: str) -> str:
 def _usage(line: str) -> tuple[str, dict[str, int]] | None:
     """A line of `stat -f -c '%S %b %f %a %c %d %n'`: the mount point and its figures, as df computes them."""
     *texts, mount = line.split(" ", 6)
-    numbers = _wholes(texts)
+    numbers = wholes(texts)
     if not numbers or len(numbers) != 6 or not mount:
         return None
     block, blocks, free, available, inodes, inodes_free = numbers
@@ -227,7 +210,7 @@ def _disks(lines: list[str], blocks: str) -> dict[str, DiskCounters]:
     found: dict[str, DiskCounters] = {}
     for line in lines:
         fields = line.split()
-        numbers = _wholes(fields[3:14])
+        numbers = wholes(fields[3:14])
         if len(fields) >= 14 and numbers and max(numbers) <= HIGHEST // 512 and not NEVER_A_DISK.fullmatch(fields[2]):
             found[clean(fields[2], 32)] = DiskCounters(numbers[2] * 512, numbers[6] * 512, numbers[9])
     whole = {path.rpartition("/")[2].replace("!", "/") for path in blocks.split()} - {"*"}
@@ -253,7 +236,7 @@ def _interfaces(lines: list[str], sorts: list[str]) -> dict[str, InterfaceCounte
     found: dict[str, InterfaceCounters] = {}
     for line in lines:
         match = INTERFACE.fullmatch(line)
-        numbers = _wholes(match[2].split()) if match else None
+        numbers = wholes(match[2].split()) if match else None
         if not match or not numbers or len(numbers) < 16:
             continue
         errors, drops = numbers[2] + numbers[10], numbers[3] + numbers[11]
@@ -279,7 +262,7 @@ def _most_important(interfaces: dict[str, InterfaceCounters] | None) -> dict[str
 
 
 def _load(line: str) -> tuple[float, float, float] | None:
-    one, five, fifteen = ([_decimal(text) for text in line.split()] + [None] * 3)[:3]
+    one, five, fifteen = ([decimal(text) for text in line.split()] + [None] * 3)[:3]
     if one is None or five is None or fifteen is None or max(one, five, fifteen) > 1e6:
         return None
     return one, five, fifteen
@@ -296,7 +279,7 @@ def _temperatures(lines: list[str]) -> dict[str, float]:
             chips[chip or zone] = clean(text, 40)
         elif what == "label":
             labels[f"{chip} {sensor}"] = clean(text, 40)
-        elif (thousandths := _whole(text)) and 0 < thousandths < 200_000:
+        elif (thousandths := whole(text)) and 0 < thousandths < 200_000:
             inputs[f"{chip} {sensor}" if chip else zone] = thousandths / 1000
     named: dict[str, float] = {}
     for key, degrees in list(inputs.items())[:MOST_SENSORS]:
@@ -311,7 +294,7 @@ def _pressure(part: dict[str, list[str]]) -> dict[str, Pressure] | None:
     found = {}
     for name in ("cpu", "memory", "io"):
         match = re.match(r"some avg10=([0-9.]+) avg60=([0-9.]+) ", _first(part, f"pressure_{name}"))
-        ten, sixty = map(_decimal, match.groups()) if match else (None, None)
+        ten, sixty = map(decimal, match.groups()) if match else (None, None)
         if ten is not None and sixty is not None and max(ten, sixty) <= 100:
             found[name] = Pressure(ten, sixty)
     return found or None

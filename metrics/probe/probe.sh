@@ -1,19 +1,33 @@
 # Tomo Monitor's probe: reads /proc and /sys, writes nothing anywhere, and takes nothing from its caller
-# but requests of the form "@ NUMBER NONCE PARTS". Each answer is made of parts, marked by "@@NONCE NAME"
-# at the start of a line, and ends with "@@NONCE end NUMBER". PARTS: f = facts, m = look for mounts anew.
-# POSIX sh with awk, stat and grep; tried with dash, bash and busybox.
+# but requests of the form "@ NUMBER NONCE PARTS IDS". Each answer is made of parts, marked by "@@NONCE NAME"
+# at the start of a line, and ends with "@@NONCE end NUMBER". PARTS: any of f = facts, m = look for mounts anew,
+# c = list the containers even if none came or went; or inspect-ENGINE or logs-ENGINE, of the containers IDS alone.
+# POSIX sh with awk, stat and grep, and curl, gzip and base64 where an engine is asked; tried with dash, bash and
+# busybox.
 LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
 unset IFS ENV CDPATH
 newline='
 '
-locals='' remotes='' sensors=''
+locals='' remotes='' sensors='' found='' listed=unknown
+hex='[0-9a-f][0-9a-f][0-9a-f][0-9a-f]'
+user=$(id -u)
+docker_way='' docker_socket='' podman_way='' podman_socket=''
 
-limit() { "$@"; }
+# limit SECONDS COMMAND …
+limit() { shift && "$@"; }
 if timeout 5 true </dev/null >/dev/null 2>&1; then
-  limit() { timeout -s KILL 2 "$@"; }
+  limit() { timeout -s KILL "$@"; }
 elif timeout -t 5 true </dev/null >/dev/null 2>&1; then
-  limit() { timeout -t 2 -s KILL "$@"; }
+  limit() { timeout -s KILL -t "$@"; }
+fi
+
+# Where the cgroups of containers are: version 2 has one tree, version 1 one for each controller, all alike.
+groups=/sys/fs/cgroup
+if [ ! -e $groups/cgroup.controllers ]; then
+  for controller in memory cpuacct systemd; do
+    [ -d /sys/fs/cgroup/$controller ] && groups=/sys/fs/cgroup/$controller && break
+  done
 fi
 
 # The mount points of one sort, a line each, with the kernel's octal escapes undone.
@@ -39,7 +53,7 @@ look_for_mounts() {
   done
 }
 
-usage() { limit stat -f -c '%S %b %f %a %c %d %n' -- "$@" </dev/null 2>/dev/null; }
+usage() { limit 2 stat -f -c '%S %b %f %a %c %d %n' -- "$@" </dev/null 2>/dev/null; }
 
 filesystems() {
   echo "@@$nonce filesystems"
@@ -76,7 +90,7 @@ devices() {
 
 temperatures() {
   echo "@@$nonce temperatures"
-  [ -n "$sensors" ] && limit grep -s . /dev/null /sys/class/hwmon/hwmon*/name /sys/class/hwmon/hwmon*/temp*_label \
+  [ -n "$sensors" ] && limit 2 grep -s . /dev/null /sys/class/hwmon/hwmon*/name /sys/class/hwmon/hwmon*/temp*_label \
     /sys/class/hwmon/hwmon*/temp*_input /sys/class/thermal/thermal_zone*/type /sys/class/thermal/thermal_zone*/temp </dev/null 2>/dev/null
 }
 
@@ -122,18 +136,210 @@ kernel() {
     }' </dev/null 2>/dev/null
 }
 
+# Every container's cgroup with its first process, a line each; docs/architecture.md shows the layouts.
+look_for_containers() {
+  found='' namespaces='' count=0
+  sessions="$groups/user.slice/user-*.slice/user@*.service"
+  # shellcheck disable=SC2086,SC2231  # a pattern
+  for place in "$groups"/*/ "$groups"/*/*.slice/ $sessions/*/ $sessions/*/*.slice/; do
+    # shellcheck disable=SC2231
+    for group in "$place"*$hex$hex*; do
+      case $group in *conmon* | *' '* | *'*'*) continue ;; esac
+      process=''
+      for inner in '' /container /init.scope; do
+        [ -n "$process" ] || read -r process <"$group$inner/cgroup.procs"
+      done
+      [ -n "$process" ] || continue
+      found="$found$group $process$newline"
+      namespaces="$namespaces /proc/$process/net/dev"
+      count=$((count + 1))
+      [ $count -le 500 ] || return
+    done
+  done 2>/dev/null
+}
+
+# A line per container: cgroup, process, CPU time, memory, its inactive file cache and limit, CPU quota and period,
+# processes, bytes read and written, out-of-memory kills, bytes received and sent; "-" is what cannot be read.
+usages() {
+  echo "@@$nonce cgroups"
+  [ "$groups" = /sys/fs/cgroup ] && echo v2 || echo v1
+  printf '%s' "$found" | awk -v tree="$groups" '
+    function value(file, key, column,   text) {
+      text = "-"
+      while ((getline < file) > 0) if (key == "" || $1 == key) { text = $column; break }
+      close(file)
+      return text
+    }
+    function moved(file,   there, i, read, written) {
+      while ((there = (getline < file)) > 0) {
+        if ($2 == "Read") read += $3
+        if ($2 == "Write") written += $3
+        for (i = 2; i <= NF; i++) {
+          if ($i ~ /^rbytes=/) read += substr($i, 8)
+          if ($i ~ /^wbytes=/) written += substr($i, 8)
+        }
+      }
+      close(file)
+      return there < 0 ? "- -" : sprintf("%.0f %.0f", read, written)
+    }
+    function passed(file,   there, received, sent) {
+      while ((there = (getline < file)) > 0) {
+        if (!sub(/:/, " ") || $1 == "lo") continue
+        received += $2
+        sent += $10
+      }
+      close(file)
+      return there < 0 ? "- -" : sprintf("%.0f %.0f", received, sent)
+    }
+    function quota(text) { return text ~ / / ? text : "- -" }
+    {
+      group = $1; process = $2
+      if (tree == "/sys/fs/cgroup")
+        print group, process, value(group "/cpu.stat", "usage_usec", 2), value(group "/memory.current", "", 1),
+          value(group "/memory.stat", "inactive_file", 2), value(group "/memory.max", "", 1),
+          quota(value(group "/cpu.max", "", 0)), value(group "/pids.current", "", 1), moved(group "/io.stat"),
+          value(group "/memory.events", "oom_kill", 2), passed("/proc/" process "/net/dev")
+      else {
+        path = substr(group, length(tree) + 1)
+        cpu = "/sys/fs/cgroup/cpu" path; memory = "/sys/fs/cgroup/memory" path
+        print group, process, value("/sys/fs/cgroup/cpuacct" path "/cpuacct.usage", "", 1),
+          value(memory "/memory.usage_in_bytes", "", 1), value(memory "/memory.stat", "total_inactive_file", 2),
+          value(memory "/memory.limit_in_bytes", "", 1), value(cpu "/cpu.cfs_quota_us", "", 1),
+          value(cpu "/cpu.cfs_period_us", "", 1), value("/sys/fs/cgroup/pids" path "/pids.current", "", 1),
+          moved("/sys/fs/cgroup/blkio" path "/blkio.throttle.io_service_bytes"),
+          value(memory "/memory.oom_control", "oom_kill", 2), passed("/proc/" process "/net/dev")
+      }
+    }' 2>/dev/null
+  # One that has the network of the server itself has its inode, too.
+  echo "@@$nonce networks"
+  # shellcheck disable=SC2086  # one file a word
+  [ -n "$found" ] && limit 2 stat -c '%i %n' /proc/self/net/dev $namespaces </dev/null 2>/dev/null
+}
+
+packed() { gzip -c | base64; }
+
+# over_socket SOCKET…: the list of containers from the first that answers, in $answer; $way is socket, or what stood in
+# the way: absent, denied, down, slow, or uncurled.
+over_socket() {
+  way=absent answer=''
+  for socket; do
+    [ -S "$socket" ] || continue
+    way=denied
+    [ -w "$socket" ] || continue
+    way=uncurled
+    command -v curl >/dev/null || return
+    answer=$(limit 4 curl -sf --unix-socket "$socket" 'http://localhost/containers/json?all=1&limit=501' </dev/null 2>/dev/null)
+    case $? in
+      0) way=socket && return ;;
+      7) way=down ;;
+      22) way=denied ;;
+      *) way=slow ;;
+    esac
+  done
+}
+
+list_docker() {
+  over_socket /run/tomo/docker.sock /var/run/docker.sock "/run/user/$user/docker.sock"
+  if [ "$way" = uncurled ]; then
+    answer=$(limit 4 docker -H "unix://$socket" ps -a --no-trunc -n 501 --format '{"Id":{{json .ID}},"Names":[{{json .Names}}],"Image":{{json .Image}},"State":{{json .State}},"Status":{{json .Status}},"Labels":{"com.docker.compose.project":{{json (.Label "com.docker.compose.project")}},"com.docker.compose.service":{{json (.Label "com.docker.compose.service")}},"com.docker.compose.container-number":{{json (.Label "com.docker.compose.container-number")}},"com.docker.compose.oneoff":{{json (.Label "com.docker.compose.oneoff")}}}}' </dev/null 2>/dev/null)
+    case $? in
+      0) way=cli ;;
+      127) ;;
+      *) way=down ;;
+    esac
+  fi
+  [ "$way" = absent ] && command -v dockerd >/dev/null && way=down
+  docker_way=$way docker_socket=$socket
+}
+
+list_podman() {
+  over_socket /run/podman/podman.sock "/run/user/$user/podman/podman.sock"
+  storage=$HOME/.local/share/containers/storage
+  [ "$user" = 0 ] && storage=/var/lib/containers/storage
+  if [ "$way" != socket ] && [ -d "$storage" ] && command -v podman >/dev/null; then
+    answer=$(limit 4 podman ps -a --last 501 --format json </dev/null 2>/dev/null) && way=cli || way=slow
+  fi
+  podman_way=$way podman_socket=$socket
+}
+
+# What a helper run by root wrote, else what the engines themselves tell.
+containers() {
+  if [ -r /run/tomo/containers ]; then
+    echo "@@$nonce helper"
+    packed </run/tomo/containers
+    return
+  fi
+  for engine in docker podman; do
+    list_$engine
+    echo "@@$nonce $engine"
+    echo "$way"
+    [ -n "$answer" ] && printf '%s\n' "$answer" | packed
+  done
+}
+
+# ask_about WHAT ENGINE: of the containers $ids, over the way that listed them.
+ask_about() {
+  what=$1 engine=$2 urls=''
+  case $engine in
+    docker) way=$docker_way socket=$docker_socket ;;
+    podman) way=$podman_way socket=$podman_socket ;;
+  esac
+  echo "@@$nonce $what"
+  echo "$way"
+  case $what in
+    inspect) page='json' ;;
+    logs) page='logs?stdout=1&stderr=1&tail=50' ;;
+  esac
+  for id in $ids; do urls="$urls http://localhost/containers/$id/$page"; done
+  # shellcheck disable=SC2086  # one word a container
+  case $way in
+    socket) limit 4 curl -s --unix-socket "$socket" -w '\n' $urls ;;
+    cli) "${what}_by_cli" ;;
+  esac </dev/null 2>&1 | head -c 2000000 | packed
+}
+
+# What of an inspection is wanted, in the shape of the engines' own answer.
+inspect_by_cli() {
+  # shellcheck disable=SC2086
+  by_cli inspect --type container --format '{"Id":{{json .Id}},"Name":{{json .Name}},"Created":{{json .Created}},"Image":{{json .Image}},"RestartCount":{{json .RestartCount}},"State":{"Status":{{json .State.Status}},"ExitCode":{{json .State.ExitCode}},"OOMKilled":{{json .State.OOMKilled}},"StartedAt":{{json .State.StartedAt}},"FinishedAt":{{json .State.FinishedAt}}{{with .State.Health}},"Health":{"Status":{{json .Status}}}{{end}}},"HostConfig":{"RestartPolicy":{"Name":{{json .HostConfig.RestartPolicy.Name}}}},"Config":{"Image":{{json .Config.Image}}}}' $ids
+}
+
+# shellcheck disable=SC2086
+logs_by_cli() { by_cli logs --tail 50 $ids; }
+
+by_cli() {
+  case $engine in
+    docker) limit 4 docker -H "unix://$socket" "$@" ;;
+    podman) limit 4 podman "$@" ;;
+  esac
+}
+
+sample() {
+  case $parts in *m*) look_for_mounts ;; esac
+  kernel
+  devices
+  filesystems
+  temperatures
+  look_for_containers
+  usages
+  case $parts in *c*) listed=unknown ;; esac
+  [ "$found" = "$listed" ] || containers
+  listed=$found
+  case $parts in *f*) facts ;; esac
+}
+
 {
   echo 'tomo-probe 1'
-  while read -r at number nonce parts; do
+  while read -r at number nonce parts ids; do
     [ "$at" = @ ] || continue
     case $number in '' | *[!0-9]*) continue ;; esac
     case $nonce in '' | *[!0-9a-f]*) continue ;; esac
-    case $parts in *m*) look_for_mounts ;; esac
-    kernel
-    devices
-    filesystems
-    temperatures
-    case $parts in *f*) facts ;; esac
+    case $ids in *[!0-9a-f\ ]*) continue ;; esac
+    case $parts in
+      inspect-docker | inspect-podman) ask_about inspect "${parts#inspect-}" ;;
+      logs-docker | logs-podman) ask_about logs "${parts#logs-}" ;;
+      *) sample ;;
+    esac
     echo "@@$nonce end $number"
   done
 }

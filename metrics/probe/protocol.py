@@ -1,8 +1,10 @@
 """How the probe is asked and how its answer is taken apart."""
 
+import base64
 import re
 import secrets
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -11,6 +13,9 @@ from metrics.probe.reading import BadAnswer
 
 READY = "tomo-probe 1"
 ANSWER_LIMIT_BYTES = 1 << 20
+UNPACKED_LIMIT_BYTES = 2 << 20
+CONTAINER_ID = re.compile(r"[0-9a-f]{12,64}", re.ASCII)
+GZIP = 16 + zlib.MAX_WBITS
 
 Run = Callable[["Request"], str]
 """A request in, the server's whole answer to it back."""
@@ -22,13 +27,11 @@ class Request:
 
     number: int
     nonce: str
-    wants_facts: bool = False
-    looks_for_mounts: bool = False
+    parts: str = "-"
 
     @property
     def line(self) -> str:
-        parts = "f" * self.wants_facts + "m" * self.looks_for_mounts or "-"
-        return f"@ {self.number} {self.nonce} {parts}\n"
+        return f"@ {self.number} {self.nonce} {self.parts}\n"
 
     @property
     def end(self) -> str:
@@ -36,8 +39,22 @@ class Request:
         return f"@@{self.nonce} end {self.number}\n"
 
 
-def request(number: int, *, wants_facts: bool = False, looks_for_mounts: bool = False) -> Request:
-    return Request(number, secrets.token_hex(8), wants_facts, looks_for_mounts)
+def request(
+    number: int, *, wants_facts: bool = False, looks_for_mounts: bool = False, lists_containers: bool = False
+) -> Request:
+    """For a sample. Containers are listed in any case where one came or went."""
+    parts = "f" * wants_facts + "m" * looks_for_mounts + "c" * lists_containers
+    return Request(number, secrets.token_hex(8), parts or "-")
+
+
+def question(number: int, what: str, engine: str, ids: Sequence[str]) -> Request:
+    """For what an engine knows ("inspect") or keeps ("logs") of some containers.
+
+    Nothing that a server sent goes back to it but container ids. Raises ValueError for anything else.
+    """
+    if wrong := [text for text in ids if not CONTAINER_ID.fullmatch(text)]:
+        raise ValueError(f"{wrong[0]!r} is not the id of a container.")
+    return Request(number, secrets.token_hex(8), f"{what}-{engine} {' '.join(ids)}")
 
 
 @cache
@@ -61,3 +78,16 @@ def parts(answer: str, asked: Request) -> dict[str, list[str]]:
             raise BadAnswer("The answer has a part twice.")
         found[name] = [line for line in lines if line]
     return found
+
+
+def unpacked(lines: Sequence[str]) -> bytes:
+    """What the probe sent through gzip and base64. Raises BadAnswer if it is damaged or larger than 2 MiB."""
+    try:
+        packed = base64.b64decode("".join(lines), validate=True)
+        unpacker = zlib.decompressobj(GZIP)
+        text = unpacker.decompress(packed, UNPACKED_LIMIT_BYTES)
+    except (ValueError, zlib.error):
+        raise BadAnswer("A packed part of the answer is damaged.") from None
+    if unpacker.unconsumed_tail or not unpacker.eof:
+        raise BadAnswer("A packed part of the answer is cut off or too large.")
+    return text

@@ -1,6 +1,8 @@
 """What one poll saw, as frozen values. Unknown is None: `{}` is "saw none", None is "did not see"."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import final
 
 
@@ -90,6 +92,122 @@ class Pressure:
     avg60_percent: float
 
 
+class Engine(StrEnum):
+    """What runs containers."""
+
+    DOCKER = "docker"
+    PODMAN = "podman"
+
+
+class AppsStatus(StrEnum):
+    """How a server answers the question which containers it has. The values are public."""
+
+    OK = "ok"
+    NO_CONTAINERS = "no_containers"
+    NO_DOCKER = "no_docker"
+    NOT_ALLOWED = "not_allowed"
+    DAEMON_DOWN = "daemon_down"
+    UNREADABLE = "unreadable"
+
+
+class State(StrEnum):
+    """The states of a container, as Docker names them."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    REMOVING = "removing"
+    EXITED = "exited"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+
+
+class Health(StrEnum):
+    """What a container's own health check says; a container without one has none."""
+
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What its engine says of a container; of a bare one, which no engine listed, no more is known than that it runs.
+
+    `exit_code` is of its last end, also while it waits to be restarted. `restart_count` counts what its restart policy
+    did since it was started by hand.
+    """
+
+    id: str
+    name: str
+    state: State
+    engine: Engine | None = None
+    image: str = ""
+    image_id: str = ""
+    project: str = ""
+    service: str = ""
+    number: str = ""  # of several containers of one service
+    health: Health | None = None
+    exit_code: int | None = None
+    is_out_of_memory: bool | None = None
+    restart_count: int | None = None
+    restart_policy: str = ""
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    is_bare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAnswer:
+    """One engine's answer; `containers` is None where it did not list them, and `hidden` are ids not worth showing."""
+
+    status: AppsStatus
+    way: str = ""
+    containers: dict[str, Container] | None = None
+    hidden: frozenset[str] = frozenset()
+    is_cut: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ContainerUsage:
+    """What the kernel counts of a container. `process` is its first one: another means that it was started anew.
+
+    `engine` is what the name of its cgroup tells. Memory is less the inactive file cache; no limit is None. Network
+    is None for one on the server's own network.
+    """
+
+    process: int
+    engine: Engine | None
+    cpu_microseconds: int | None
+    memory_bytes: int | None
+    memory_limit_bytes: int | None
+    cpu_limit_cores: float | None
+    pids: int | None
+    read_bytes: int | None
+    written_bytes: int | None
+    out_of_memory_kills: int | None
+    receive_bytes: int | None
+    transmit_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Containers:
+    """All that is known of a server's containers, by id.
+
+    `answered` are the engines whose list is whole: only of theirs can be said that one is gone. `way` is how the list
+    came, or what stood in its way.
+    """
+
+    status: AppsStatus
+    by_id: dict[str, Container]
+    answered: frozenset[Engine] = frozenset()
+    way: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What seldom changes; read once a connection."""
@@ -117,6 +235,9 @@ class Reading:
     load: tuple[float, float, float] | None = None
     temperatures: dict[str, float] | None = None  # degrees Celsius by chip and label
     pressure: dict[str, Pressure] | None = None  # by cpu, memory, io
+    usages: dict[str, ContainerUsage] | None = None  # by container id
+    engines: dict[Engine, EngineAnswer] | None = None  # None: not asked this time
+    containers: Containers | None = None  # both together, with what earlier polls learnt
     facts: Facts | None = None
     cut: tuple[str, ...] = ()  # what there was too much of
 

@@ -1,0 +1,104 @@
+"""What is known of one server's containers from poll to poll: the last list, and what inspections added. Pure."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from metrics.probe.reading import AppsStatus, Container, Containers, Engine, EngineAnswer, Reading, State
+
+LIST_EVERY = 5  # polls between two lists where nothing came or went
+INSPECTED_AT_ONCE = 100
+MOST_INSPECTIONS = 2  # requests in one poll; the rest waits for the next ones
+GOOD = (AppsStatus.OK, AppsStatus.NO_CONTAINERS)
+
+Inspect = Callable[[Engine, Sequence[str]], dict[str, dict[str, Any]]]
+"""Ask an engine about containers: what it adds about each, by id."""
+
+
+class KnownContainers:
+    """Lives as long as the connection, so that nothing is asked twice that cannot have changed."""
+
+    def __init__(self) -> None:
+        self._engines: dict[Engine, EngineAnswer] = {}
+        self._listed_ago = LIST_EVERY
+        self._details: dict[str, tuple[object, dict[str, Any]]] = {}
+
+    @property
+    def wants_list(self) -> bool:
+        """Whether to ask for a list at the next poll: after some polls, or where something changes unseen."""
+        return self._listed_ago >= LIST_EVERY or any(
+            one.health or one.state is State.RESTARTING for one in self._listed()
+        )
+
+    def seen(self, reading: Reading, inspect: Inspect) -> Containers | None:
+        """All that is known after this reading; None from a probe that does not look for containers."""
+        if reading.usages is None and reading.engines is None and not self._engines:
+            return None
+        self._listed_ago += 1
+        if reading.engines is not None:
+            self._engines, self._listed_ago = reading.engines, 1
+        listed = {one.id: one for one in self._listed()}
+        usages = reading.usages or {}
+        self._learn(
+            {i: _signature(one, usages[i].process if i in usages else None) for i, one in listed.items()}, inspect
+        )
+        named = {i: replace(one, **self._details[i][1]) if i in self._details else one for i, one in listed.items()}
+        hidden = {i for answer in self._engines.values() for i in answer.hidden}
+        bare = {
+            i: Container(i, i[:12], State.RUNNING, usage.engine, is_bare=True)
+            for i, usage in usages.items()
+            if i not in named and i not in hidden
+        }
+        status, way = self._status(bare.values())
+        answered = frozenset(
+            engine for engine, one in self._engines.items() if one.containers is not None and not one.is_cut
+        )
+        return Containers(status, named | bare, answered, way)
+
+    def _listed(self) -> Iterable[Container]:
+        return (one for answer in self._engines.values() for one in (answer.containers or {}).values())
+
+    def _learn(self, signatures: dict[str, object], inspect: Inspect) -> None:
+        """Inspect what changed since it was inspected last."""
+        self._details = {i: known for i, known in self._details.items() if i in signatures}
+        left = MOST_INSPECTIONS
+        for engine, answer in self._engines.items():
+            if answer.way == "helper":  # which wrote down everything there is
+                continue
+            changed = [
+                i
+                for i in answer.containers or {}
+                if signatures[i] is None or self._details.get(i, (None, {}))[0] != signatures[i]
+            ]
+            for start in range(0, len(changed), INSPECTED_AT_ONCE):
+                if not left:
+                    return
+                left -= 1
+                for i, details in inspect(engine, changed[start : start + INSPECTED_AT_ONCE]).items():
+                    if i in signatures:
+                        self._details[i] = (signatures[i], details)
+
+    def _status(self, bare: Iterable[Container]) -> tuple[AppsStatus, str]:
+        """One word for all engines. Podman's socket, closed to most accounts, matters only if something runs there."""
+        has_podman = any(one.engine is Engine.PODMAN for one in bare)
+        answers = [
+            answer
+            for engine, answer in self._engines.items()
+            if not (engine is Engine.PODMAN and answer.status is AppsStatus.NOT_ALLOWED and not has_podman)
+        ]
+        for wanted in (
+            lambda status: status not in (*GOOD, AppsStatus.NO_DOCKER),
+            lambda status: status is AppsStatus.OK,
+            lambda status: status is AppsStatus.NO_CONTAINERS,
+        ):
+            for answer in answers:
+                if wanted(answer.status):
+                    return answer.status, answer.way
+        return AppsStatus.NO_DOCKER, "absent"
+
+
+def _signature(container: Container, process: int | None) -> object:
+    """What changes when anything changes that only an inspection tells; None where that cannot be known."""
+    if container.state is State.RESTARTING or (container.state is State.RUNNING and process is None):
+        return None
+    return container.state, container.exit_code, container.name, process
