@@ -8,7 +8,7 @@ from metrics.probe.reading import Reading
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 NAMES = sorted(path.parent.name for path in CAPTURES.glob("*/answer.txt"))
-ASKED = Request(1, "00c0ffee", wants_facts=True, looks_for_mounts=True)
+ASKED = Request(1, "00c0ffee", "fm")
 
 
 def capture(name: str, file: str = "answer.txt") -> str:

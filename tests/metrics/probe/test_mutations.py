@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metrics.probe.deltas import Counters, counters, dumped, loaded, sample
-from metrics.probe.linux import UNPRINTABLE, read
+from metrics.probe.linux import read
 from metrics.probe.reading import BadAnswer, Reading
+from metrics.probe.text import UNPRINTABLE
 from tests.metrics.probe.answers import ASKED, CAPTURES, NAMES
 
 ANSWERS = {name: (CAPTURES / name / "answer.txt").read_bytes() for name in NAMES}

@@ -13,9 +13,9 @@ from tests.metrics.probe.answers import ASKED, answer, capture
     ("asked", "line"),
     [
         (Request(1, "00c0ffee"), "@ 1 00c0ffee -\n"),
-        (Request(2, "00c0ffee", wants_facts=True), "@ 2 00c0ffee f\n"),
-        (Request(3, "00c0ffee", looks_for_mounts=True), "@ 3 00c0ffee m\n"),
-        (Request(4, "00c0ffee", wants_facts=True, looks_for_mounts=True), "@ 4 00c0ffee fm\n"),
+        (Request(2, "00c0ffee", "f"), "@ 2 00c0ffee f\n"),
+        (Request(3, "00c0ffee", "m"), "@ 3 00c0ffee m\n"),
+        (Request(4, "00c0ffee", "fmc"), "@ 4 00c0ffee fmc\n"),
     ],
 )
 def test_a_request_is_one_line(asked: Request, line: str) -> None:

@@ -5,8 +5,9 @@ import unicodedata
 
 import pytest
 
-from metrics.probe.linux import clean, read
+from metrics.probe.linux import read
 from metrics.probe.reading import CpuTimes, Facts
+from metrics.probe.text import clean
 from tests.metrics.probe.answers import ASKED, capture, seen
 
 NO_NUMBERS = ["", "1_000", "１２３", "٣", "nan", "inf", "-1", "+1", "1e3", "0x10", "1.", ".5", "1.5.1", "1" * 20]
