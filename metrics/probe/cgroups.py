@@ -12,7 +12,7 @@ from metrics.probe.text import whole
 MOST_CONTAINERS = 500
 GROUP = re.compile(r"/.*/(?:docker-|libpod-)?([0-9a-f]{64})(?:\.scope)?", re.ASCII)
 ENGINES = {"libpod": Engine.PODMAN, "docker": Engine.DOCKER}
-NETWORK = re.compile(r"([0-9]+) /proc/(self|[0-9]+)/net/dev", re.ASCII)
+NETWORK = re.compile(r"([0-9]{1,19}) /proc/(self|[0-9]{1,19})/net/dev", re.ASCII)
 NANOSECONDS = 1000  # in a microsecond
 FIGURES = 13
 
@@ -23,7 +23,7 @@ def usages(lines: list[str], networks: list[str], memory_total: int | None) -> d
     on_hosts_network = _on_hosts_network(networks)
     found: dict[str, ContainerUsage] = {}
     for line in groups:
-        path, *figures = line.split()
+        path, *figures = line.split() or [""]
         match = GROUP.fullmatch(path)
         process = whole(figures[0]) if len(figures) == FIGURES else None
         if match and process is not None and len(found) < MOST_CONTAINERS:

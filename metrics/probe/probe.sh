@@ -141,12 +141,12 @@ look_for_containers() {
   found='' namespaces='' count=0
   sessions="$groups/user.slice/user-*.slice/user@*.service"
   # shellcheck disable=SC2086,SC2231  # a pattern
-  for place in "$groups"/*/ "$groups"/*/*.slice/ $sessions/*/ $sessions/*/*.slice/; do
+  for place in "$groups"/*/ "$groups"/*/*.slice/ "$groups"/libpod_parent/*/ $sessions/*/ $sessions/*/*.slice/; do
     # shellcheck disable=SC2231
     for group in "$place"*$hex$hex*; do
       case $group in *conmon* | *' '* | *'*'*) continue ;; esac
       process=''
-      for inner in '' /container /init.scope; do
+      for inner in '' /container /init /init.scope; do
         [ -n "$process" ] || read -r process <"$group$inner/cgroup.procs"
       done
       [ -n "$process" ] || continue
@@ -218,17 +218,18 @@ usages() {
 
 packed() { gzip -c | base64; }
 
-# over_socket SOCKET…: the list of containers from the first that answers, in $answer; $way is socket, or what stood in
-# the way: absent, denied, down, slow, or uncurled.
+# over_socket LIST SOCKET…: the list of containers from the first that answers, in $answer; $way is socket, or what
+# stood in the way: absent, denied, down, slow, or uncurled.
 over_socket() {
-  way=absent answer=''
+  list=$1 way=absent answer=''
+  shift
   for socket; do
     [ -S "$socket" ] || continue
     way=denied
     [ -w "$socket" ] || continue
     way=uncurled
     command -v curl >/dev/null || return
-    answer=$(limit 4 curl -sf --unix-socket "$socket" 'http://localhost/containers/json?all=1&limit=501' </dev/null 2>/dev/null)
+    answer=$(limit 4 curl -sf --unix-socket "$socket" "http://localhost/$list" </dev/null 2>/dev/null)
     case $? in
       0) way=socket && return ;;
       7) way=down ;;
@@ -239,7 +240,7 @@ over_socket() {
 }
 
 list_docker() {
-  over_socket /run/tomo/docker.sock /var/run/docker.sock "/run/user/$user/docker.sock"
+  over_socket 'containers/json?all=1&limit=501' /run/tomo/docker.sock /var/run/docker.sock "/run/user/$user/docker.sock"
   if [ "$way" = uncurled ]; then
     answer=$(limit 4 docker -H "unix://$socket" ps -a --no-trunc -n 501 --format '{"Id":{{json .ID}},"Names":[{{json .Names}}],"Image":{{json .Image}},"State":{{json .State}},"Status":{{json .Status}},"Labels":{"com.docker.compose.project":{{json (.Label "com.docker.compose.project")}},"com.docker.compose.service":{{json (.Label "com.docker.compose.service")}},"com.docker.compose.container-number":{{json (.Label "com.docker.compose.container-number")}},"com.docker.compose.oneoff":{{json (.Label "com.docker.compose.oneoff")}}}}' </dev/null 2>/dev/null)
     case $? in
@@ -253,7 +254,8 @@ list_docker() {
 }
 
 list_podman() {
-  over_socket /run/podman/podman.sock "/run/user/$user/podman/podman.sock"
+  # Its answer in Docker's own form has no health.
+  over_socket 'v4.0.0/libpod/containers/json?all=true&limit=501' /run/podman/podman.sock "/run/user/$user/podman/podman.sock"
   storage=$HOME/.local/share/containers/storage
   [ "$user" = 0 ] && storage=/var/lib/containers/storage
   if [ "$way" != socket ] && [ -d "$storage" ] && command -v podman >/dev/null; then
@@ -293,7 +295,7 @@ ask_about() {
   for id in $ids; do urls="$urls http://localhost/containers/$id/$page"; done
   # shellcheck disable=SC2086  # one word a container
   case $way in
-    socket) limit 4 curl -s --unix-socket "$socket" -w '\n' $urls ;;
+    socket) limit 4 curl -sf --unix-socket "$socket" -w '\n' $urls ;;
     cli) "${what}_by_cli" ;;
   esac </dev/null 2>&1 | head -c 2000000 | packed
 }
@@ -301,7 +303,7 @@ ask_about() {
 # What of an inspection is wanted, in the shape of the engines' own answer.
 inspect_by_cli() {
   # shellcheck disable=SC2086
-  by_cli inspect --type container --format '{"Id":{{json .Id}},"Name":{{json .Name}},"Created":{{json .Created}},"Image":{{json .Image}},"RestartCount":{{json .RestartCount}},"State":{"Status":{{json .State.Status}},"ExitCode":{{json .State.ExitCode}},"OOMKilled":{{json .State.OOMKilled}},"StartedAt":{{json .State.StartedAt}},"FinishedAt":{{json .State.FinishedAt}}{{with .State.Health}},"Health":{"Status":{{json .Status}}}{{end}}},"HostConfig":{"RestartPolicy":{"Name":{{json .HostConfig.RestartPolicy.Name}}}},"Config":{"Image":{{json .Config.Image}}}}' $ids
+  by_cli inspect --type container --format '{"Id":{{json .ID}},"Name":{{json .Name}},"Created":{{json .Created}},"Image":{{json .Image}},"RestartCount":{{json .RestartCount}},"State":{"Status":{{json .State.Status}},"ExitCode":{{json .State.ExitCode}},"OOMKilled":{{json .State.OOMKilled}},"StartedAt":{{json .State.StartedAt}},"FinishedAt":{{json .State.FinishedAt}}{{with .State.Health}},"Health":{"Status":{{json .Status}}}{{end}}},"HostConfig":{"RestartPolicy":{"Name":{{json .HostConfig.RestartPolicy.Name}}}},"Config":{"Image":{{json .Config.Image}}}}' $ids
 }
 
 # shellcheck disable=SC2086
