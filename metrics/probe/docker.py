@@ -35,8 +35,9 @@ MOST_LOG_CHARACTERS = 65_536
 
 ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
 IMAGE_ID = re.compile(r"(?:sha256:)?([0-9a-f]{64})", re.ASCII)
+INFRA = re.compile(r"[0-9a-f]{12}-infra", re.ASCII)  # holds a pod's namespaces, and nothing else
 EXIT_CODE = re.compile(r"(?:Exited|Restarting) \(([0-9]{1,3})\)", re.ASCII)
-HEALTH = re.compile(r"\((?:health: )?(starting|healthy|unhealthy)\)")
+HEALTH = re.compile(r"(?:^|\((?:health: )?)(starting|healthy|unhealthy)(?:\)|$)")
 INSTANT = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)", re.ASCII)
 HELPER = re.compile(r"tomo-containers 1 ([0-9]{1,10})", re.ASCII)
 TRANSPOSED = re.compile(r"[0-9a-f]{12}_")  # compose gives the container that it replaces such a name for a moment
@@ -62,7 +63,8 @@ def inspected(lines: Sequence[str]) -> dict[str, dict[str, Any]]:
         return {}
     return {
         one.id: {name: value for name, value in _details(raw).items() if name not in ("state", "health")}
-        for raw in _objects(text) or []
+        for line in text.split("\n")  # the last of them may be cut off
+        for raw in _objects(line) or []
         if (one := _from_inspection(raw))
     }
 
@@ -92,11 +94,11 @@ def _answer(engine: Engine, lines: list[str]) -> EngineAnswer:
 
 
 def _whole_answer(engine: Engine, way: str, entries: list[tuple[dict[str, Any], Container | None]]) -> EngineAnswer:
-    containers = {one.id: replace(one, engine=engine) for raw, one in entries if one and not raw.get("IsInfra")}
-    hidden = frozenset(one.id for raw, one in entries if one and raw.get("IsInfra"))
-    kept = dict(list(containers.items())[:MOST_CONTAINERS])
+    listed = {one.id: replace(one, engine=engine) for _, one in entries if one}
+    hidden = frozenset(one.id for raw, one in entries if one and (raw.get("IsInfra") or INFRA.fullmatch(one.name)))
+    kept = dict([(i, one) for i, one in listed.items() if i not in hidden][:MOST_CONTAINERS])
     return EngineAnswer(
-        AppsStatus.OK if kept else AppsStatus.NO_CONTAINERS, way, kept, hidden, len(kept) < len(containers)
+        AppsStatus.OK if kept else AppsStatus.NO_CONTAINERS, way, kept, hidden, len(entries) > MOST_CONTAINERS
     )
 
 
@@ -117,17 +119,18 @@ def _helper(lines: list[str], now: float | None) -> dict[Engine, EngineAnswer]:
         first, _, text = section.partition("\n")
         name, _, word = first.partition(" ")
         if name in list(Engine) and (entries := _objects(text)) is not None:
-            is_listed = word == "listed"
             found[Engine(name)] = (
                 _whole_answer(Engine(name), "helper", [(raw, _from_inspection(raw)) for raw in entries])
-                if is_listed
-                else EngineAnswer(IN_THE_WAY.get(word, AppsStatus.UNREADABLE), word)
+                if word == "listed"
+                else EngineAnswer(
+                    IN_THE_WAY.get(word, AppsStatus.UNREADABLE), word if word in IN_THE_WAY else "garbled"
+                )
             )
     return found or garbled
 
 
 def _objects(text: str) -> list[dict[str, Any]] | None:
-    """The objects of a JSON array, or of one to a line; None if it is neither."""
+    """The objects of a JSON array, or of one to a line, one more than are kept at most; None if it is neither."""
     try:
         if text.lstrip().startswith("["):
             found = json.loads(text)
@@ -135,7 +138,7 @@ def _objects(text: str) -> list[dict[str, Any]] | None:
             found = [json.loads(line) for line in text.split("\n") if line.startswith("{")]
     except (ValueError, RecursionError):
         return None
-    return [one for one in found if isinstance(one, dict)]
+    return [one for one in found if isinstance(one, dict)][: MOST_CONTAINERS + 1]
 
 
 def _from_list(raw: dict[str, Any]) -> Container | None:
