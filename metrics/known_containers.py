@@ -39,10 +39,9 @@ class KnownContainers:
             self._engines, self._listed_ago = reading.engines, 1
         listed = {one.id: one for one in self._listed()}
         usages = reading.usages or {}
-        self._learn(
-            {i: _signature(one, usages[i].process if i in usages else None) for i, one in listed.items()}, inspect
-        )
-        named = {i: replace(one, **self._details[i][1]) if i in self._details else one for i, one in listed.items()}
+        signatures = {i: _signature(one, usages[i].process if i in usages else None) for i, one in listed.items()}
+        self._learn(signatures, inspect)
+        named = {i: replace(one, **self._known(i, signatures[i])) for i, one in listed.items()}
         hidden = {i for answer in self._engines.values() for i in answer.hidden}
         bare = {
             i: Container(i, i[:12], State.RUNNING, usage.engine, is_bare=True)
@@ -57,6 +56,11 @@ class KnownContainers:
 
     def _listed(self) -> Iterable[Container]:
         return (one for answer in self._engines.values() for one in (answer.containers or {}).values())
+
+    def _known(self, container_id: str, signature: object) -> dict[str, Any]:
+        """What an inspection told of it as it is now."""
+        inspected, details = self._details.get(container_id, (None, {}))
+        return details if inspected == signature else {}
 
     def _learn(self, signatures: dict[str, object], inspect: Inspect) -> None:
         """Inspect what changed since it was inspected last."""
