@@ -33,7 +33,7 @@ check: $(dev_stamp) ## look at style, types, layers, templates, shell scripts an
 	TOMO_DATA_DIR=$$(mktemp -d) $(venv)/bin/mypy
 	$(venv)/bin/lint-imports
 	$(venv)/bin/djlint templates --lint --quiet
-	shellcheck -s sh metrics/probe/probe.sh
+	shellcheck -s sh metrics/probe/probe.sh metrics/probe/helper.sh
 	shellcheck .ci/run
 	TOMO_DATA_DIR=$$(mktemp -d) $(python) manage.py makemigrations --check --dry-run
 	TOMO_DATA_DIR=$$(mktemp -d) TOMO_PUBLIC_URL=https://tomo.example.org $(python) manage.py check --deploy --fail-level WARNING

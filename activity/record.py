@@ -31,6 +31,7 @@ def record(
     message: str,
     *,
     server: Named | None = None,
+    app: Named | None = None,
     result: Result = Result.SUCCESS,
     details: dict[str, Any] | None = None,
     actor: Acting | None = None,
@@ -52,12 +53,21 @@ def record(
         origin=actor.origin,
         server_id=server.id if server else None,
         server_name=server.name[:128] if server else "",
+        app_id=app.id if app else None,
+        app_name=app.name[:128] if app else "",
         result=result,
         message=message[:500],
         details=masked(details or {}),
         request_id=actor.request_id,
     )
-    log.info("activity.recorded", kind=str(kind), actor=actor.name, server=row.server_name, message=row.message)
+    log.info(
+        "activity.recorded",
+        kind=str(kind),
+        actor=actor.name,
+        server=row.server_name,
+        app=row.app_name,
+        message=row.message,
+    )
     return row
 
 

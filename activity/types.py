@@ -37,6 +37,18 @@ class ActivityType(StrEnum):
     PREPARATION_STARTED = "preparation_started"
     PREPARATION_COMPLETE = "preparation_complete"
     PREPARATION_FAILED = "preparation_failed"
+    APP_INSTALLED = "app_installed"
+    APP_UNINSTALLED = "app_uninstalled"
+    APP_STARTED = "app_started"
+    APP_STOPPED = "app_stopped"
+    APP_CRASHED = "app_crashed"
+    APP_UPDATED = "app_updated"
+    APP_RESTARTED = "app_restarted"
+    APP_UNHEALTHY = "app_unhealthy"
+    APP_RECOVERED = "app_recovered"
+    APP_OUT_OF_MEMORY = "app_out_of_memory"
+    APPS_UNREADABLE = "apps_unreadable"
+    APPS_READABLE = "apps_readable"
     SYSTEM_STARTUP = "system_startup"
     SYSTEM_SHUTDOWN = "system_shutdown"
 
@@ -72,6 +84,18 @@ TRAITS: dict[ActivityType, Traits] = {
     ActivityType.PREPARATION_STARTED: Traits("Preparation started", "wrench-screwdriver"),
     ActivityType.PREPARATION_COMPLETE: Traits("Preparation complete", "check-circle", Level.OK),
     ActivityType.PREPARATION_FAILED: Traits("Preparation failed", "exclamation-triangle", Level.WARNING),
+    ActivityType.APP_INSTALLED: Traits("App installed", "cube"),
+    ActivityType.APP_UNINSTALLED: Traits("App uninstalled", "cube", Level.WARNING),
+    ActivityType.APP_STARTED: Traits("App started", "play", Level.OK),
+    ActivityType.APP_STOPPED: Traits("App stopped", "stop"),
+    ActivityType.APP_CRASHED: Traits("App crashed", "bolt", Level.CRITICAL),
+    ActivityType.APP_UPDATED: Traits("App updated", "arrow-up-circle"),
+    ActivityType.APP_RESTARTED: Traits("App restarted", "arrow-path", Level.WARNING),
+    ActivityType.APP_UNHEALTHY: Traits("App unhealthy", "heart", Level.CRITICAL),
+    ActivityType.APP_RECOVERED: Traits("App recovered", "heart", Level.OK),
+    ActivityType.APP_OUT_OF_MEMORY: Traits("App out of memory", "exclamation-triangle", Level.CRITICAL),
+    ActivityType.APPS_UNREADABLE: Traits("Apps not readable", "eye-slash", Level.WARNING),
+    ActivityType.APPS_READABLE: Traits("Apps readable again", "eye", Level.OK),
     ActivityType.SYSTEM_STARTUP: Traits("Monitor started", "power"),
     ActivityType.SYSTEM_SHUTDOWN: Traits("Monitor stopped", "power"),
 }

@@ -1,5 +1,6 @@
 """What is known of one server's containers from poll to poll: the last list, and what inspections added. Pure."""
 
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,14 @@ from metrics.probe.reading import AppsStatus, Container, Containers, Engine, Eng
 LIST_EVERY = 5  # polls between two lists where nothing came or went
 INSPECTED_AT_ONCE = 100
 MOST_INSPECTIONS = 2  # requests in one poll; the rest waits for the next ones
-GOOD = (AppsStatus.OK, AppsStatus.NO_CONTAINERS)
+MOST_TELLING = (
+    AppsStatus.NOT_ALLOWED,
+    AppsStatus.DAEMON_DOWN,
+    AppsStatus.UNREADABLE,
+    AppsStatus.OK,
+    AppsStatus.NO_CONTAINERS,
+    AppsStatus.NO_DOCKER,
+)
 
 Inspect = Callable[[Engine, Sequence[str]], dict[str, dict[str, Any]]]
 """Ask an engine about containers: what it adds about each, by id."""
@@ -19,6 +27,9 @@ class KnownContainers:
     """Lives as long as the connection, so that nothing is asked twice that cannot have changed."""
 
     def __init__(self) -> None:
+        self._name = secrets.token_hex(8)
+        self._revision = 0
+        self._by_id: dict[str, Container] = {}
         self._engines: dict[Engine, EngineAnswer] = {}
         self._listed_ago = LIST_EVERY
         self._details: dict[str, tuple[object, dict[str, Any]]] = {}
@@ -49,10 +60,11 @@ class KnownContainers:
             if i not in named and i not in hidden
         }
         status, way = self._status(bare.values())
-        answered = frozenset(
-            engine for engine, one in self._engines.items() if one.containers is not None and not one.is_cut
-        )
-        return Containers(status, named | bare, answered, way)
+        answered = frozenset(engine for engine, one in self._engines.items() if one.containers is not None)
+        is_cut = any(one.is_cut for one in self._engines.values())
+        if named | bare != self._by_id:
+            self._by_id, self._revision = named | bare, self._revision + 1
+        return Containers(status, self._by_id, answered, way, f"{self._name} {self._revision}", is_cut)
 
     def _listed(self) -> Iterable[Container]:
         return (one for answer in self._engines.values() for one in (answer.containers or {}).values())
@@ -90,15 +102,10 @@ class KnownContainers:
             for engine, answer in self._engines.items()
             if not (engine is Engine.PODMAN and answer.status is AppsStatus.NOT_ALLOWED and not has_podman)
         ]
-        for wanted in (
-            lambda status: status not in (*GOOD, AppsStatus.NO_DOCKER),
-            lambda status: status is AppsStatus.OK,
-            lambda status: status is AppsStatus.NO_CONTAINERS,
-        ):
-            for answer in answers:
-                if wanted(answer.status):
-                    return answer.status, answer.way
-        return AppsStatus.NO_DOCKER, "absent"
+        if not answers:
+            return AppsStatus.NO_DOCKER, "absent"
+        telling = min(answers, key=lambda answer: MOST_TELLING.index(answer.status))
+        return telling.status, telling.way
 
 
 def _signature(container: Container, process: int | None) -> object:

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import DataError, IntegrityError, OperationalError, close_old_connections
 from django.db.models import F
 
-from metrics import room, store
-from metrics.collect import Collected, collect, connect_and_collect
+from metrics import crash_cards, room, store
+from metrics.collect import Collected, Wanted, collect, connect_and_collect
 from metrics.connections import Connection, target
 from metrics.failures import Failure, Reason
 from metrics.models import Heartbeat, Server
@@ -59,6 +59,7 @@ class _Poll:
     at: datetime
     to: Target | None
     before: Counters
+    wanted: Wanted
     is_over_kept: bool
 
 
@@ -146,11 +147,12 @@ class Poller:
     def _start_due(self, at: datetime) -> None:
         due = Server.objects.monitored().due(at).shared_by(self.pollers, self.number).select_related("state")
         running = {poll.server.pk for poll in self._running.values()}
+        wanted = crash_cards.wanted(at)
         for server in due.order_by("state__failures"):
             if server.pk not in running:
-                self._start(server, at)
+                self._start(server, at, wanted.get(server.pk, {}))
 
-    def _start(self, server: Server, at: datetime) -> None:
+    def _start(self, server: Server, at: datetime, wanted: Wanted) -> None:
         kept = self._usable(server)
         try:
             to = kept.to if kept else None if server.is_local else target(server)
@@ -158,11 +160,11 @@ class Poller:
             store.save([Polled(server, at, failure)], self.interval)
             return
         lane = "slow" if server.state.failures or (kept and kept.is_slow) else "steady" if kept else "connecting"
-        poll = _Poll(server, at, to, deltas.loaded(server.state.counters), is_over_kept=bool(kept))
+        poll = _Poll(server, at, to, deltas.loaded(server.state.counters), wanted, is_over_kept=bool(kept))
         self._submit(lane, poll, kept.connection if kept else None)
 
     def _submit(self, lane: str, poll: _Poll, connection: Connection | None) -> None:
-        self._running[self._lanes[lane].submit(_poll, connection, poll.to, poll.before)] = poll
+        self._running[self._lanes[lane].submit(_poll, connection, poll.to, poll.before, poll.wanted)] = poll
 
     def _usable(self, server: Server) -> _Kept | None:
         """The server's connection, unless it is old or was opened for other access."""
@@ -212,6 +214,7 @@ class Poller:
     def _prune(self, at: datetime) -> None:
         if self.number == 0 and time.monotonic() >= self._prune_at:
             self._prune_at = time.monotonic() + PRUNE_SECONDS
+            crash_cards.give_up(at)
             store.prune(at - timedelta(days=settings.TOMO["retention_days"]))
 
 
@@ -233,12 +236,12 @@ def _is_lost(outcome: Collected | Failure) -> bool:
     return isinstance(outcome, Failure) and outcome.reason is not Reason.TOO_SLOW
 
 
-def _poll(connection: Connection | None, to: Target | None, before: Counters) -> Outcome:
+def _poll(connection: Connection | None, to: Target | None, before: Counters, wanted: Wanted) -> Outcome:
     """The part of a poll that runs in a thread: no database, nothing shared."""
     try:
         if connection is None:
-            return connect_and_collect(to, before)
-        return connection, collect(connection.probe, before)
+            return connect_and_collect(to, before, wanted)
+        return connection, collect(connection.probe, before, wanted)
     except Failure as failure:
         outcome = failure
     except Exception as wrong:  # the rim of the thread: one server's surprise stays its own

@@ -9,11 +9,16 @@ from typing import Any
 from django.db import connection, models, transaction
 
 from activity.record import record
-from metrics import backoff, transitions
+from activity.types import ActivityType
+from metrics import app_transitions, backoff, crash_cards, transitions
 from metrics.collect import Collected
 from metrics.failures import Failure
+from metrics.known_apps import AppChange, Followed, KnownApps
 from metrics.known_parts import KnownParts
 from metrics.models import (
+    App,
+    Container,
+    ContainerMetrics,
     Filesystem,
     FilesystemMetrics,
     Interface,
@@ -27,16 +32,18 @@ from metrics.models import (
 from metrics.models.fields import slot_at, slot_key
 from metrics.models.parts import Part
 from metrics.probe import deltas
+from metrics.probe.container_rates import ContainerFigures
 from metrics.probe.deltas import Sample
-from metrics.probe.reading import Reading
+from metrics.probe.reading import Container as Seen
+from metrics.probe.reading import Containers, Reading
 from metrics.transitions import Change, Reachability
 
 PRUNED_AT_ONCE = timedelta(hours=1)
 PARTS: tuple[type[Part], ...] = (Filesystem, Interface, Sensor)
-SAMPLES = (ServerMetrics, FilesystemMetrics, InterfaceMetrics, TemperatureMetrics)
+SAMPLES = (ServerMetrics, FilesystemMetrics, InterfaceMetrics, TemperatureMetrics, ContainerMetrics)
 STATE_FIELDS = (
     "status since reason explanation failures failing_since next_poll_at polled_at poll_milliseconds latest boot_id"
-    " clock_skew_seconds facts counters"
+    " clock_skew_seconds facts counters apps_status apps_way apps_answered apps_baseline apps_revision"
 ).split()
 
 
@@ -51,11 +58,13 @@ class Polled:
 
 @dataclass
 class _Rows:
-    """What one transaction inserts, and the parts that are known of its servers."""
+    """What one transaction inserts, and the parts and apps that are known of its servers."""
 
     parts: KnownParts
+    apps: KnownApps
     samples: dict[type[models.Model], list[tuple[Any, ...]]] = field(default_factory=lambda: {m: [] for m in SAMPLES})
     changes: list[tuple[Server, datetime, Change]] = field(default_factory=list)
+    app_changes: list[tuple[datetime, str, AppChange]] = field(default_factory=list)
     states: list[ServerState] = field(default_factory=list)
 
     def state_of(self, server: Server) -> ServerState:
@@ -75,7 +84,8 @@ def save(polls: Sequence[Polled], interval: timedelta) -> None:
             Server.objects.monitored().filter(pk__in=[p.server.pk for p in polls]).values_list("pk", "access_revision")
         )
         current = [poll for poll in polls if revisions.get(poll.server.pk) == poll.server.access_revision]
-        rows = _Rows(KnownParts(PARTS, [poll.server.pk for poll in current]))
+        ids = [poll.server.pk for poll in current]
+        rows = _Rows(KnownParts(PARTS, ids), KnownApps(ids))
         for poll in current:
             if isinstance(poll.outcome, Failure):
                 _fail(poll, poll.outcome, interval, rows)
@@ -86,6 +96,8 @@ def save(polls: Sequence[Polled], interval: timedelta) -> None:
         _update_states(rows.states)
         for server, at, change in rows.changes:
             record(change.kind, change.message, server=server, result=change.result, details=change.details, at=at)
+        for at, way, one in rows.app_changes:
+            _tell(one.app, one.change, way, at)
 
 
 def reachability(state: ServerState) -> Reachability:
@@ -96,6 +108,9 @@ def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Row
     server, state, reading = poll.server, rows.state_of(poll.server), collected.reading
     after, changes = transitions.succeeded(reachability(state), server.name, poll.at)
     changes += transitions.rebooted(server.name, state.boot_id, reading.boot_id, reading.uptime_seconds)
+    if reading.containers:
+        _add_apps(poll, collected, reading.containers, state, rows)
+        crash_cards.keep(server, collected.logs)
     slot = slot_at(poll.at)
     key = slot_key(slot, server.pk)
     rows.samples[ServerMetrics].append(_server_row(key, collected.sample))
@@ -210,6 +225,79 @@ def _add_parts(server: Server, at: datetime, slot: int, sample: Sample, rows: _R
         rows.samples[TemperatureMetrics].append((slot_key(slot, part), temperatures[name]))
 
 
+def _add_apps(poll: Polled, collected: Collected, seen: Containers, state: ServerState, rows: _Rows) -> None:
+    """What a poll saw of a server's containers: their apps followed, a row for each, and whether they can be listed."""
+    server, figures = poll.server, collected.sample.containers
+    rows.changes += [
+        (server, poll.at, change)
+        for change in app_transitions.status_changed(server.name, state.apps_status, seen.status)
+    ]
+    slot = slot_at(poll.at)
+    followed = _followed(poll, seen, collected, state, rows)
+    rows.app_changes += [(poll.at, seen.way, change) for change in followed.changes]
+    for container_id, app_id in followed.ids.items():
+        if one := seen.by_id.get(container_id):
+            rows.samples[ContainerMetrics].append(
+                _container_row(slot_key(slot, app_id), one, figures.get(container_id))
+            )
+    state.apps_status, state.apps_way, state.apps_revision = str(seen.status), seen.way, seen.revision
+    state.apps_answered = ",".join(sorted(seen.answered))
+    state.apps_baseline = state.apps_baseline or bool(seen.answered)
+
+
+def _followed(poll: Polled, seen: Containers, collected: Collected, state: ServerState, rows: _Rows) -> Followed:
+    """Nothing is looked at twice: the same list as at the poll before has the same apps."""
+    figures = collected.sample.containers
+    if seen.revision == state.apps_revision and not any(one.out_of_memory_kills for one in figures.values()):
+        return rows.apps.unchanged(poll.server)
+    boots = (state.boot_id, collected.reading.boot_id)
+    return rows.apps.follow(
+        poll.server,
+        poll.at,
+        seen,
+        figures,
+        is_first=not (state.apps_baseline if seen.answered else state.apps_status),
+        has_rebooted=all(boots) and boots[0] != boots[1],
+    )
+
+
+def _container_row(key: int, seen: Seen, figures: ContainerFigures | None) -> tuple[Any, ...]:
+    """A ContainerMetrics row, in the order of its fields."""
+    if figures is None:
+        return (key, seen.state, *[None] * 11, seen.restart_count)
+    return (
+        key,
+        seen.state,
+        figures.cpu_percent,
+        figures.cpu_limit_cores,
+        figures.memory_bytes,
+        figures.memory_limit_bytes,
+        figures.pids,
+        figures.receive_bytes,
+        figures.transmit_bytes,
+        figures.receive_bytes_per_second,
+        figures.transmit_bytes_per_second,
+        figures.read_bytes_per_second,
+        figures.written_bytes_per_second,
+        seen.restart_count,
+    )
+
+
+def _tell(app: App, change: Change, way: str, at: datetime) -> None:
+    """Into the activity log, and onto a crash card."""
+    record(
+        change.kind,
+        change.message,
+        server=app.server,
+        app=app,
+        result=change.result,
+        details=change.details,
+        at=at,
+    )
+    if change.kind == ActivityType.APP_CRASHED:
+        crash_cards.make(app, way, at)
+
+
 def _insert(model: type[models.Model], rows: Iterable[tuple[Any, ...]]) -> None:
     """Many rows in one statement; a row that is there already stands. bulk_create costs twenty times as much."""
     fields: Sequence[Any] = model._meta.concrete_fields
@@ -252,9 +340,11 @@ def _execute_many(sql: str, rows: list[tuple[Any, ...]]) -> None:
 def prune(before: datetime) -> int:
     """Delete samples older than that, at most an hour of them at once so that nobody waits; returns how many.
 
-    Parts of servers that were not seen since then go, too.
+    Parts of servers that were not seen since then go, too, and apps that were removed by then.
     """
     deleted = 0
+    App.objects.filter(removed_at__lt=before).delete()
+    Container.objects.filter(replaced_at__lt=before).delete()
     for part in PARTS:
         part._default_manager.filter(seen_at__lt=before).delete()
     for model in SAMPLES:

@@ -1,5 +1,6 @@
 """What is kept: servers and how to reach them, their state, and their samples."""
 
+from metrics.models.app import App, Condition, Container, ContainerMetrics, CrashCard
 from metrics.models.credential import Credential, HostKey
 from metrics.models.heartbeat import Heartbeat
 from metrics.models.parts import (
@@ -15,6 +16,11 @@ from metrics.models.server import Server, ServerState, Status, Tag
 from metrics.models.server_metrics import ServerMetrics
 
 __all__ = [
+    "App",
+    "Condition",
+    "Container",
+    "ContainerMetrics",
+    "CrashCard",
     "Credential",
     "Filesystem",
     "FilesystemMetrics",

@@ -8,6 +8,7 @@ from django.db import models
 from django.urls import reverse
 
 from activity.fields import DetailsField
+from metrics import app_access
 from metrics.addresses import check_hostname
 from metrics.models.server_metrics import ServerMetrics
 
@@ -133,6 +134,9 @@ class Server(models.Model):
         return Status.PAUSED if self.paused else Status(self.state.status)
 
 
+APPS_STATUSES = [(str(status), label) for status, label in app_access.LABELS.items()]
+
+
 class ServerState(models.Model):
     """What the poller last knew of a server."""
 
@@ -153,6 +157,13 @@ class ServerState(models.Model):
     clock_skew_seconds = models.IntegerField(null=True)
     facts = DetailsField(default=dict)
     counters = models.TextField(blank=True, help_text="What the next reading is compared with.")
+    apps_status = models.CharField(
+        max_length=13, blank=True, choices=APPS_STATUSES, help_text="How it answers which containers it has."
+    )
+    apps_way = models.CharField(max_length=8, blank=True, help_text="How the list comes, or what stands in its way.")
+    apps_answered = models.CharField(max_length=20, blank=True, help_text="The engines whose list is whole.")
+    apps_baseline = models.BooleanField(default=False, help_text="Whether its apps were listed once.")
+    apps_revision = models.CharField(max_length=40, blank=True, help_text="Of the list that was stored last.")
 
     def __str__(self) -> str:
         return f"{self.server_id} {self.status}"

@@ -62,7 +62,11 @@ def inspected(lines: Sequence[str]) -> dict[str, dict[str, Any]]:
     except BadAnswer:
         return {}
     return {
-        one.id: {name: value for name, value in _details(raw).items() if name not in ("state", "health")}
+        one.id: {
+            name: value
+            for name, value in _details(raw).items()
+            if name not in ("state", "health") and not (name == "exit_code" and value is None)
+        }
         for line in text.split("\n")  # the last of them may be cut off
         for raw in _objects(line) or []
         if (one := _from_inspection(raw))
@@ -126,7 +130,7 @@ def _helper(lines: list[str], now: float | None) -> dict[Engine, EngineAnswer]:
                     IN_THE_WAY.get(word, AppsStatus.UNREADABLE), word if word in IN_THE_WAY else "garbled"
                 )
             )
-    return found or garbled
+    return found or {Engine.DOCKER: EngineAnswer(AppsStatus.NO_DOCKER, "absent")}
 
 
 def _objects(text: str) -> list[dict[str, Any]] | None:

@@ -111,7 +111,7 @@ class AppsStatus(StrEnum):
 
 
 class State(StrEnum):
-    """The states of a container, as Docker names them."""
+    """The states of a container, as Docker names them; kept by their place in this order."""
 
     CREATED = "created"
     RUNNING = "running"
@@ -198,14 +198,16 @@ class ContainerUsage:
 class Containers:
     """All that is known of a server's containers, by id.
 
-    `answered` are the engines whose list is whole: only of theirs can be said that one is gone. `way` is how the list
-    came, or what stood in its way.
+    `answered` are the engines that listed theirs: only of those can be said that one is gone, unless the list was cut.
+    `way` is how the list came, or what stood in its way. As long as `revision` stays the same, `by_id` does.
     """
 
     status: AppsStatus
     by_id: dict[str, Container]
     answered: frozenset[Engine] = frozenset()
     way: str = ""
+    revision: str = ""
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,57 @@
+"""Which app a container is an instance of. Pure.
+
+An app is what compose calls project and service, else what bears the container's name; it stays the same when its
+container is created anew.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from metrics.probe.reading import Container, Engine
+
+BEING_REPLACED = re.compile(r"[0-9a-f]{12}_")  # how compose calls one while it puts another in its place
+LONG_AGO = datetime(1980, 1, 1, tzinfo=UTC)
+
+
+def keys(containers: Iterable[Container]) -> dict[str, Container]:
+    """The containers by their apps' keys. Of several that claim one key the youngest has it."""
+    found: dict[str, Container] = {}
+    for one in sorted(containers, key=lambda one: (one.created_at or LONG_AGO, one.id), reverse=True):
+        key = _key(one)
+        if key in found:
+            if BEING_REPLACED.match(one.name):
+                continue
+            key = f"{key} {one.name}"
+        if key not in found:
+            found[key] = one
+    return found
+
+
+def name(container: Container, key: str = "") -> str:
+    """How the app is called: "shop/web", "shop/web 2" for the second of its instances, or its container's name.
+
+    With a key that is not its own, because another container claims that, it goes by its container's name, too.
+    """
+    if not container.service or key not in ("", _key(container)):
+        return container.name
+    instance = f" {container.number}" if container.number not in ("", "1") else ""
+    return f"{container.project}/{container.service}{instance}"[:128]
+
+
+def matched(found: Mapping[str, Container], known: Mapping[str, str]) -> dict[str, str]:
+    """The known key (of `known`: container id by key) that goes on under each found one.
+
+    The same key is the same app; else the same container is, which was given another name.
+    """
+    same = {key: key for key in found if key in known}
+    by_container = {container_id: key for key, container_id in known.items() if key not in same}
+    renamed = {key: by_container[one.id] for key, one in found.items() if key not in same and one.id in by_container}
+    return same | renamed
+
+
+def _key(container: Container) -> str:
+    if container.is_bare:
+        return f"id:{container.id}"
+    own = name(container) if container.service else container.name
+    return f"podman:{own}" if container.engine is Engine.PODMAN else own

@@ -1,0 +1,202 @@
+"""Which apps are known of some servers, and following them from one reading to the next."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from metrics import app_identity, app_transitions
+from metrics.models import App, Condition, Container, Server
+from metrics.probe.container_rates import ContainerFigures
+from metrics.probe.reading import Container as Seen
+from metrics.probe.reading import Containers, Health, State
+from metrics.transitions import Change
+
+NEW_CONTAINERS_A_DAY = 1000
+MOST_APPS = 1000  # of one server at a time; a list that was cut says of none that it is gone
+
+
+@dataclass(frozen=True)
+class AppChange:
+    """Something to record about one app."""
+
+    app: App
+    change: Change
+
+
+@dataclass
+class Followed:
+    """What following a server's apps came to: their ids by container, and what happened to them."""
+
+    ids: dict[str, int]
+    changes: list[AppChange] = field(default_factory=list)
+
+
+class KnownApps:
+    """The apps of these servers, each one's id by its container: one query, however many there are."""
+
+    def __init__(self, server_ids: list[int]) -> None:
+        self._ids: dict[int, dict[str, int]] = defaultdict(dict)
+        present = App.objects.present().filter(server__in=server_ids)
+        for server_id, container_id, app_id in present.values_list("server_id", "container_id", "pk"):
+            self._ids[server_id][container_id] = app_id
+
+    def unchanged(self, server: Server) -> Followed:
+        """Where the list is the one that was stored last."""
+        return Followed(self._ids[server.pk])
+
+    def follow(
+        self,
+        server: Server,
+        at: datetime,
+        seen: Containers,
+        figures: dict[str, ContainerFigures],
+        *,
+        is_first: bool,
+        has_rebooted: bool,
+    ) -> Followed:
+        """Bring a server's apps up to date with what was seen. `is_first`: nothing is announced, all is a baseline."""
+        found = app_identity.keys(self._told_apart(server, seen))
+        here = {app.key: app for app in App.objects.present().filter(server=server)}
+        gone = {app.key: app for app in App.objects.filter(server=server, key__in=found.keys() - here.keys())}
+        matched = app_identity.matched(found, {key: app.container_id for key, app in here.items()})
+        for key in [key for key, known in matched.items() if key != known and key in gone]:
+            _make_way(gone.pop(key))
+        followed = Followed({})
+        new = _New(server, at, is_first=is_first, room=MOST_APPS - len(here))
+        for key, container in found.items():
+            app = here.get(matched.get(key, ""))
+            if app is None:
+                app, changes = new.app(key, container, gone.get(key))
+            else:
+                kills = figures[container.id].out_of_memory_kills if container.id in figures else None
+                changes = _update(app, key, container, at, new, kills=kills, has_rebooted=has_rebooted)
+            if app:
+                followed.ids[container.id] = app.pk
+                followed.changes += [AppChange(app, change) for change in changes]
+        followed.ids |= {i: app_id for i, app_id in self._ids[server.pk].items() if i in seen.by_id}
+        for key in here.keys() - set(matched.values()):
+            followed.changes += _remove(here[key], seen, at, is_first=is_first)
+        return followed
+
+    def _told_apart(self, server: Server, seen: Containers) -> Iterable[Seen]:
+        """Without those that run, but whose engine cannot be asked now, where they are known from before."""
+        known = self._ids[server.pk]
+        named = set(App.objects.filter(pk__in=known.values(), is_bare=False).values_list("container_id", flat=True))
+        return (one for i, one in seen.by_id.items() if not (one.is_bare and i in named))
+
+
+@dataclass
+class _New:
+    """Apps and containers that were not known: bounded, whatever a server makes up."""
+
+    server: Server
+    at: datetime
+    is_first: bool
+    room: int
+    _today: int | None = None
+
+    def app(self, key: str, seen: Seen, gone: App | None) -> tuple[App | None, list[Change]]:
+        """A new app, or one that is back. None where there is no room for more."""
+        if self.room <= 0 or not self._may_add():
+            return None, []
+        self.room -= 1
+        app = gone or App(server=self.server, added_at=self.at)
+        before = gone.seen() if gone else None
+        _set(app, key, seen)
+        app.removed_at = None
+        app.unhealthy_since = self.at if seen.health is Health.UNHEALTHY else None
+        app.save()
+        if before is None or before.id != seen.id:
+            self.container(app)
+        if self.is_first:
+            return app, []
+        if seen.is_bare:
+            return app, [app_transitions.appeared(_called(app), seen)]
+        return app, app_transitions.installed(_called(app), seen)
+
+    def container(self, app: App) -> None:
+        """A new instance of an app takes the place of the one before."""
+        if self._may_add():
+            app.containers.filter(replaced_at__isnull=True).update(replaced_at=self.at)
+            app.containers.create(
+                container_id=app.container_id,
+                name=app.container_name,
+                image=app.image,
+                image_id=app.image_id,
+                first_seen_at=self.at,
+            )
+            self._today = (self._today or 0) + 1
+
+    def _may_add(self) -> bool:
+        if self._today is None:
+            since = self.at - timedelta(days=1)
+            self._today = Container.objects.filter(app__server=self.server, first_seen_at__gt=since).count()
+        return self._today < NEW_CONTAINERS_A_DAY
+
+
+def _update(
+    app: App, key: str, now: Seen, at: datetime, new: _New, *, kills: int | None, has_rebooted: bool
+) -> list[Change]:
+    """An app that both readings saw."""
+    before = app.seen()
+    was_bare, was_unhealthy = app.is_bare, app.unhealthy_since is not None
+    changes = []
+    if not was_bare and not now.is_bare:
+        changes = app_transitions.changed(
+            _called(app), before, now, kills=kills, was_unhealthy=was_unhealthy, has_rebooted=has_rebooted
+        )
+    _set(app, key, now)
+    if now.health is Health.UNHEALTHY and not was_unhealthy:
+        app.unhealthy_since = at
+    elif now.health is Health.HEALTHY or now.state is not State.RUNNING:
+        app.unhealthy_since = None
+    app.save()
+    if before.id != now.id:
+        new.container(app)
+    return changes
+
+
+def _remove(app: App, seen: Containers, at: datetime, *, is_first: bool) -> list[AppChange]:
+    """An app that was not seen: gone only if its own engine listed all that it has."""
+    container = app.seen()
+    if app.is_bare:
+        change = app_transitions.vanished(_called(app), container)
+    elif container.engine in seen.answered and not seen.is_cut:
+        change = app_transitions.uninstalled(_called(app), container)
+    else:
+        return []
+    app.removed_at, app.condition = at, Condition.STOPPED
+    app.save()
+    app.containers.filter(replaced_at__isnull=True).update(replaced_at=at)
+    return [] if is_first else [AppChange(app, change)]
+
+
+def _make_way(gone: App) -> None:
+    """Another app was given the name of one that is gone: its history stays, under a key that nothing has."""
+    App.objects.filter(pk=gone.pk).update(key=f"{gone.key} #{gone.pk}"[-300:])
+
+
+def _set(app: App, key: str, seen: Seen) -> None:
+    """The app as this container shows it."""
+    app.key, app.name = key[:300], app_identity.name(seen, key)
+    app.project, app.service, app.engine = seen.project, seen.service, str(seen.engine or "")
+    app.container_id, app.container_name = seen.id, seen.name
+    app.image, app.image_id = seen.image, seen.image_id
+    app.state, app.health, app.condition = str(seen.state), str(seen.health or ""), condition(seen)
+    app.exit_code, app.is_out_of_memory = seen.exit_code, seen.is_out_of_memory
+    app.restart_count, app.restart_policy = seen.restart_count, seen.restart_policy
+    app.created_at, app.started_at, app.finished_at = seen.created_at, seen.started_at, seen.finished_at
+    app.is_bare = seen.is_bare
+
+
+def condition(seen: Seen) -> Condition:
+    """Running, stopped or error: the three add up to all."""
+    is_broken = seen.state in (State.DEAD, State.RESTARTING) or seen.health is Health.UNHEALTHY
+    if is_broken or app_transitions.is_crash(seen):
+        return Condition.ERROR
+    return Condition.RUNNING if seen.state is State.RUNNING else Condition.STOPPED
+
+
+def _called(app: App) -> str:
+    return f"{app.name} on {app.server.name}"

@@ -1,0 +1,47 @@
+"""Secrets in lines that programs print, replaced before the lines are kept. Pure."""
+
+import re
+
+MASK = "••••••"
+
+NAMED = re.compile(
+    r"""(?ix)
+    ( [\w.-]* (?: pass(?:word|wd|phrase)? | pwd | secret | token | api[_-]?key | access[_-]?key | private[_-]?key
+                | credential s? | auth(?:orization)?(?![a-z]) | session[_-]?id | cookie | dsn ) [\w.-]*
+      ["']? \s* (?: [:=] | => ) \s* (?: (?:bearer|basic|token) \s+ )? )
+    ( "[^"]*" | '[^']*' | [^\s,;&"'}\])]+ )
+    """
+)
+IN_ADDRESS = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/@]+@")
+BARE = re.compile(
+    r"""(?x)
+    \b(?: eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?           # a JSON web token
+        | (?:AKIA|ASIA)[0-9A-Z]{16}                      # of AWS
+        | gh[pousr]_\w{20,} | github_pat_\w{20,}         # of GitHub
+        | glpat-[\w-]{16,} | xox[abeoprs]-[\w-]{10,}     # of GitLab, of Slack
+        | sk-[\w-]{16,} | [sr]k_(?:live|test)_\w{10,}    # of AI services, of Stripe
+        | tomo_\w+_[\w-]{40,} )
+    """
+)
+KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
+KEY_ENDS = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
+BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
+
+
+def masked(lines: list[str]) -> list[str]:
+    """The lines without what looks like a secret: values of telling names, passwords in addresses, well-known sorts of
+    tokens, private keys with all their lines."""
+    found: list[str] = []
+    is_key = False
+    for line in lines:
+        begins, ends = bool(KEY_BEGINS.search(line)), bool(KEY_ENDS.search(line))
+        found.append(MASK if is_key or begins else _masked(line))
+        is_key = (is_key or begins) and not ends
+    return found
+
+
+def _masked(line: str) -> str:
+    line = BEARER.sub(rf"\1 {MASK}", line)
+    line = NAMED.sub(rf"\1{MASK}", line)
+    line = IN_ADDRESS.sub(rf"\1{MASK}@", line)
+    return BARE.sub(MASK, line)
