@@ -147,7 +147,7 @@ def _objects(text: str) -> list[dict[str, Any]] | None:
 
 def _from_list(raw: dict[str, Any]) -> Container | None:
     """A container by its line in a list; None if it has no id of a container."""
-    container_id = _text(raw, "Id", 64)
+    container_id = _text(raw, "Id")
     if not ID.fullmatch(container_id):
         return None
     state, status = STATES.get(_text(raw, "State").lower(), State.UNKNOWN), _text(raw, "Status")
@@ -175,7 +175,7 @@ def _from_list(raw: dict[str, Any]) -> Container | None:
 
 def _from_inspection(raw: dict[str, Any]) -> Container | None:
     """A container by its inspection alone."""
-    container_id = _text(raw, "Id", 64)
+    container_id = _text(raw, "Id")
     if not ID.fullmatch(container_id):
         return None
     project, service, number = _compose(_part(raw, "Config").get("Labels"))
