@@ -1,5 +1,7 @@
 """Probe answers for tests: those kept in tests/captures, and small ones made of a few parts."""
 
+import base64
+import gzip
 from pathlib import Path
 
 from metrics.probe.linux import read
@@ -13,6 +15,16 @@ ASKED = Request(1, "00c0ffee", "fm")
 
 def capture(name: str, file: str = "answer.txt") -> str:
     return (CAPTURES / name / file).read_text()
+
+
+def container_capture(name: str, file: str) -> str:
+    return (CAPTURES / "containers" / name / file).read_text()
+
+
+def packed(text: str | bytes) -> list[str]:
+    """The lines that the probe makes of what an engine says."""
+    raw = text.encode() if isinstance(text, str) else text
+    return base64.encodebytes(gzip.compress(raw, mtime=0)).decode().splitlines()
 
 
 def answer(**parts: str) -> str:

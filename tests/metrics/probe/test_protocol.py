@@ -1,12 +1,17 @@
 """An answer is taken only whole, and only as the answer to its own request."""
 
+import base64
+import gzip
 import re
+import tracemalloc
 
 import pytest
 
-from metrics.probe.protocol import Request, parts, request
+from metrics.probe.protocol import UNPACKED_LIMIT_BYTES, Request, parts, question, request, unpacked
 from metrics.probe.reading import BadAnswer
-from tests.metrics.probe.answers import ASKED, answer, capture
+from tests.metrics.probe.answers import ASKED, answer, capture, packed
+
+ID = "0123456789ab"
 
 
 @pytest.mark.parametrize(
@@ -66,3 +71,69 @@ def test_a_part_that_comes_twice_is_refused() -> None:
 def test_two_answers_in_one_are_refused() -> None:
     with pytest.raises(BadAnswer):
         parts(capture("debian-12") * 2, ASKED)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "letters"),
+    [
+        ({}, "-"),
+        ({"wants_facts": True}, "f"),
+        ({"looks_for_mounts": True, "lists_containers": True}, "mc"),
+        ({"wants_facts": True, "looks_for_mounts": True, "lists_containers": True}, "fmc"),
+    ],
+)
+def test_a_sample_is_asked_for_in_letters(wanted: dict[str, bool], letters: str) -> None:
+    assert request(1, **wanted).parts == letters
+
+
+@pytest.mark.parametrize("ids", [[ID], [ID, "f" * 64]])
+def test_a_question_names_containers(ids: list[str]) -> None:
+    asked = question(5, "inspect", "podman", ids)
+    assert asked.line == f"@ 5 {asked.nonce} inspect-podman {' '.join(ids)}\n"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "web",
+        "0123456789a",
+        "f" * 65,
+        "0123456789AB",
+        "0123456789ag",
+        "０１２３４５６７８９ab",
+        f"{ID}\n",
+        f"{ID} {ID}",
+        f"{ID};id",
+        f"{ID}/../x",
+        f"-{ID}",
+        f"$(id){ID}",
+    ],
+)
+def test_nothing_but_ids_of_containers_goes_back(bad: str) -> None:
+    with pytest.raises(ValueError, match="is not the id of a container"):
+        question(5, "logs", "docker", [ID, bad])
+
+
+@pytest.mark.parametrize("text", [b"", b"hello", bytes(range(256)) * 100, bytes(UNPACKED_LIMIT_BYTES)])
+def test_what_was_packed_is_unpacked(text: bytes) -> None:
+    assert unpacked(packed(text)) == text
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [[], [""], ["*"], ["é"], ["aGVsbG8="], ["H4sI"], packed("hello" * 99)[:-1], packed("hello" * 99)[1:], ["=" * 99]],
+)
+def test_what_is_damaged_or_cut_off_is_refused(lines: list[str]) -> None:
+    with pytest.raises(BadAnswer):
+        unpacked(lines)
+
+
+def test_a_gzip_bomb_does_not_go_off() -> None:
+    bomb = base64.b64encode(gzip.compress(bytes(64 << 20))).decode()
+    tracemalloc.start()
+    with pytest.raises(BadAnswer, match="too large"):
+        unpacked([bomb])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * UNPACKED_LIMIT_BYTES
