@@ -22,6 +22,7 @@ IN_THE_WAY = {
     "slow": AppsStatus.UNREADABLE,
     "uncurled": AppsStatus.UNREADABLE,
 }
+GARBLED = EngineAnswer(AppsStatus.UNREADABLE, "garbled")
 STATES = {str(state): state for state in State} | {
     "configured": State.CREATED,  # Podman's own words
     "initialized": State.CREATED,
@@ -90,10 +91,10 @@ def _answer(engine: Engine, lines: list[str]) -> EngineAnswer:
     try:
         text = unpacked(lines[1:]).decode(errors="replace")
     except BadAnswer:
-        return EngineAnswer(AppsStatus.UNREADABLE, "garbled")
+        return GARBLED
     entries = _objects(text)
     if entries is None or way not in ("socket", "cli"):
-        return EngineAnswer(AppsStatus.UNREADABLE, "garbled")
+        return GARBLED
     return _whole_answer(engine, way, [(raw, _from_list(raw)) for raw in entries])
 
 
@@ -108,29 +109,31 @@ def _whole_answer(engine: Engine, way: str, entries: list[tuple[dict[str, Any], 
 
 def _helper(lines: list[str], now: float | None) -> dict[Engine, EngineAnswer]:
     """What the helper's file says: a heading with its time, then for each engine a word and its containers."""
-    garbled = {Engine.DOCKER: EngineAnswer(AppsStatus.UNREADABLE, "garbled")}
     try:
         heading, *rest = unpacked(lines).decode(errors="replace").split("\n")
     except BadAnswer:
-        return garbled
+        return {Engine.DOCKER: GARBLED}
     match = HELPER.fullmatch(heading)
     if not match:
-        return garbled
+        return {Engine.DOCKER: GARBLED}
     if now is not None and now - int(match[1]) > STALE_SECONDS:
         return {Engine.DOCKER: EngineAnswer(AppsStatus.UNREADABLE, "stale")}
     found: dict[Engine, EngineAnswer] = {}
     for section in re.split(r"^(?=(?:docker|podman) )", "\n".join(rest), flags=re.MULTILINE):
         first, _, text = section.partition("\n")
         name, _, word = first.partition(" ")
-        if name in list(Engine) and (entries := _objects(text)) is not None:
-            found[Engine(name)] = (
-                _whole_answer(Engine(name), "helper", [(raw, _from_inspection(raw)) for raw in entries])
-                if word == "listed"
-                else EngineAnswer(
-                    IN_THE_WAY.get(word, AppsStatus.UNREADABLE), word if word in IN_THE_WAY else "garbled"
-                )
-            )
+        if name in list(Engine):
+            found[Engine(name)] = _section(Engine(name), word, _objects(text))
     return found or {Engine.DOCKER: EngineAnswer(AppsStatus.NO_DOCKER, "absent")}
+
+
+def _section(engine: Engine, word: str, entries: list[dict[str, Any]] | None) -> EngineAnswer:
+    """What the helper says of one engine."""
+    if status := IN_THE_WAY.get(word):
+        return EngineAnswer(status, word)
+    if word != "listed" or entries is None:
+        return GARBLED
+    return _whole_answer(engine, "helper", [(raw, _from_inspection(raw)) for raw in entries])
 
 
 def _objects(text: str) -> list[dict[str, Any]] | None:
@@ -139,7 +142,7 @@ def _objects(text: str) -> list[dict[str, Any]] | None:
         if text.lstrip().startswith("["):
             found = json.loads(text)
         else:
-            found = [json.loads(line) for line in text.split("\n") if line.startswith("{")]
+            found = [json.loads(line) for line in text.split("\n") if line.strip()]
     except (ValueError, RecursionError):
         return None
     return [one for one in found if isinstance(one, dict)][: MOST_CONTAINERS + 1]

@@ -275,7 +275,7 @@ containers() {
     list_$engine
     echo "@@$nonce $engine"
     echo "$way"
-    [ -n "$answer" ] && printf '%s\n' "$answer" | packed
+    case $way in socket | cli) printf '%s\n' "$answer" | packed ;; esac
   done
 }
 
