@@ -368,6 +368,9 @@ def test_an_inspection_of_another_shape_tells_nothing(bad: object) -> None:
         ('[{"Id":', "socket"),
         ('{"Id":\n', "cli"),
         ("[]", "elsewhere"),
+        ("<html>Bad gateway</html>", "socket"),
+        ("template parsing error", "cli"),
+        (json.dumps({"Id": ID}) + "\nCannot connect", "cli"),
     ],
 )
 def test_a_list_that_cannot_be_read_is_no_empty_list(text: str, way: str) -> None:
@@ -406,7 +409,7 @@ def test_a_list_is_cut_even_if_what_is_hidden_makes_room() -> None:
     assert (len(found.containers or {}), found.is_cut) == (MOST_CONTAINERS, True)
 
 
-@pytest.mark.parametrize("text", ["[]", "[]\n", "", "[null, 7, [], {}]"])
+@pytest.mark.parametrize("text", ["[]", "[]\n", "\n", "[null, 7, [], {}]"])
 def test_no_containers_is_an_answer(text: str) -> None:
     assert answered(text) == EngineAnswer(AppsStatus.NO_CONTAINERS, "socket", {})
 
@@ -462,6 +465,7 @@ def test_a_helper_s_file_that_cannot_be_unpacked_is_unreadable() -> None:
         ("docker down", EngineAnswer(AppsStatus.DAEMON_DOWN, "down")),
         ("docker denied", EngineAnswer(AppsStatus.NOT_ALLOWED, "denied")),
         ("docker listed", EngineAnswer(AppsStatus.NO_CONTAINERS, "helper", {})),
+        ('docker listed\n{"Id":', EngineAnswer(AppsStatus.UNREADABLE, "garbled")),
         ("docker \u202e" + "x" * 10_000, EngineAnswer(AppsStatus.UNREADABLE, "garbled")),
     ],
 )
