@@ -4,19 +4,50 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metrics.probe.deltas import Counters, counters, dumped, loaded, sample
+from metrics.probe.docker import engines, inspected, log_lines
 from metrics.probe.linux import read
-from metrics.probe.reading import BadAnswer, Reading
+from metrics.probe.reading import BadAnswer, Container, Reading, State
 from metrics.probe.text import UNPRINTABLE
-from tests.metrics.probe.answers import ASKED, CAPTURES, NAMES
+from tests.metrics.probe.answers import ASKED, CAPTURES, NAMES, packed
 
-ANSWERS = {name: (CAPTURES / name / "answer.txt").read_bytes() for name in NAMES}
 END = ASKED.end.encode()
+KEPT = {str(path.relative_to(CAPTURES)): path.read_bytes() for path in CAPTURES.glob("containers/*/*")}
+
+
+def with_containers(name: str, **captures: str) -> bytes:
+    """The answer of a capture, with these parts out of captures of containers."""
+    answer = (CAPTURES / name / "answer.txt").read_bytes().removesuffix(END)
+    for part, capture in captures.items():
+        text = KEPT[f"containers/{capture}"]
+        if part in ("docker", "podman", "helper"):
+            way = [] if part == "helper" else ["cli" if capture.endswith("cli") else "socket"]
+            text = "\n".join([*way, *packed(text), ""]).encode()
+        answer += f"@@{ASKED.nonce} {part}\n".encode() + text
+    return answer + END
+
+
+ANSWERS = {name: (CAPTURES / name / "answer.txt").read_bytes() for name in NAMES} | {
+    "debian-12": with_containers("debian-12", cgroups="cgroup-v1/cgroups", networks="cgroup-v1/networks"),
+    "ubuntu-22.04-cgroup-v2": with_containers(
+        "ubuntu-22.04-cgroup-v2",
+        cgroups="cgroup-v2-systemd/cgroups",
+        networks="cgroup-v2-systemd/networks",
+        docker="docker-24/list.json",
+        podman="podman-5/list.cli",
+    ),
+    "alpine-3.19": with_containers(
+        "alpine-3.19",
+        cgroups="cgroup-v2-cgroupfs/cgroups",
+        networks="cgroup-v2-cgroupfs/networks",
+        helper="helper/containers",
+    ),
+}
 HUGE = [b"9223372036854775807", b"9223372036854775808", b"18446744073709551615", b"4294967295", b"9" * 30, b"9" * 5000]
 ODD = [
     b"-1",
@@ -40,22 +71,44 @@ MARKS = [
     b"@@00c0ffee",
     b"\\777\\000",
     b"%s" * 9,
+    b"\n@@00c0ffee cgroups\n",
+    b"\n@@00c0ffee docker\nsocket\n",
+    b"\n@@00c0ffee helper\n",
+]
+JSONS = [
+    b"null",
+    b"{}",
+    b"[" * 2000,
+    b'{"a":' * 2000,
+    b'"\\ud800"',
+    b'"\\u202e\\u0000"',
+    b"-1",
+    b"1e999",
+    b"NaN",
+    b"true",
+    b"," * 50,
+    b'"' + b"x" * 300 + b'"',
+    b'"0001-01-01T00:00:00+23:59"',
+    b"\ndocker listed\n",
+    b"\1\0\0\0\xff\xff\xff\xff",
 ]
 
 places = st.integers(0, 2**24)
-texts = st.sampled_from(HUGE + ODD + MARKS) | st.binary(max_size=40)
-changes = st.tuples(st.sampled_from(["put", "flip", "drop", "number", "again", "lose", "cut"]), places, places, texts)
+texts = st.sampled_from(HUGE + ODD + MARKS + JSONS) | st.binary(max_size=40)
+changes = st.tuples(
+    st.sampled_from(["put", "flip", "drop", "number", "value", "again", "lose", "cut"]), places, places, texts
+)
 many = settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def changed(raw: bytes, kind: str, place: int, length: int, text: bytes) -> bytes:
     """`raw` with one thing spoilt at some place."""
     at = place % (len(raw) + 1)
-    if kind in ("number", "again", "lose"):
-        mark = b" " if kind == "number" else b"\n"
+    if kind in ("number", "value", "again", "lose"):
+        mark = {"number": b" ", "value": b":"}.get(kind, b"\n")
         pieces = raw.split(mark)
         at = place % len(pieces)
-        pieces[at : at + 1] = {"number": [text], "again": [pieces[at]] * (2 + length % 200), "lose": []}[kind]
+        pieces[at : at + 1] = {"again": [pieces[at]] * (2 + length % 200), "lose": []}.get(kind, [text])
         return mark.join(pieces)
     return {
         "put": raw[:at] + text + raw[at:],
@@ -74,6 +127,20 @@ def spoilt(draw: st.DrawFn) -> str:
     for change in draw(st.lists(changes, min_size=1, max_size=8)):
         raw = changed(raw, *change)
     return (raw + b"\n" * has_end + END * has_end).decode(errors="replace")
+
+
+@st.composite
+def spoilt_text(draw: st.DrawFn) -> bytes:
+    """What an engine says of containers, with up to eight things wrong in it before it is packed."""
+    raw = KEPT[draw(st.sampled_from(sorted(KEPT)))]
+    for change in draw(st.lists(changes, min_size=1, max_size=8)):
+        raw = changed(raw, *change)
+    return raw
+
+
+def is_clean(text: str) -> bool:
+    """As long as the longest name that is kept, an image's."""
+    return len(text) <= 255 and not UNPRINTABLE.search(text)
 
 
 def read_if_whole(answer: str) -> Reading:
@@ -122,8 +189,38 @@ def test_all_that_is_read_is_clean_short_and_kept_as_it_is(answer: str) -> None:
     kept = counters(reading)
     assert loaded(dumped(kept)) == kept
     for one in values(asdict(reading)):
-        assert not isinstance(one, str) or (len(one) <= 128 and not UNPRINTABLE.search(one))
+        assert not isinstance(one, str) or is_clean(one)
     json.dumps(asdict(sample(reading, Counters())), allow_nan=False)
+
+
+@many
+@given(spoilt_text(), st.sampled_from(["docker", "podman", "helper"]), st.sampled_from(["socket", "cli"]))
+def test_whatever_an_engine_says_its_containers_are_clean_and_their_numbers_in_range(
+    raw: bytes, part: str, way: str
+) -> None:
+    lines = packed(raw) if part == "helper" else [way, *packed(raw)]
+    found = engines({part: lines}, 1769860800.0)
+    added = inspected([way, *packed(raw)])
+    whole = [replace(Container("a" * 64, "web", State.RUNNING), **details) for details in added.values()]
+    for one in values([asdict(answer) for answer in (found or {}).values()] + [asdict(one) for one in whole]):
+        assert not isinstance(one, str) or is_clean(one)
+        assert not isinstance(one, int) or 0 <= one < 2**31
+
+
+@many
+@given(spoilt_text() | st.binary(max_size=2000))
+def test_whatever_a_log_holds_its_lines_are_few_short_and_clean(raw: bytes) -> None:
+    found = log_lines(["socket", *packed(raw)])
+    assert len(found) <= 50
+    assert all(len(line) <= 500 and not UNPRINTABLE.search(line) for line in found)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.text(max_size=100), max_size=9), st.sampled_from(["docker", "podman", "helper", "cgroups"]))
+def test_lines_that_never_were_packed_are_no_answer(lines: list[str], part: str) -> None:
+    read_if_whole(f"@@00c0ffee {part}\n" + "\n".join(lines) + f"\n{ASKED.end}")
+    engines({part: lines}, None)
+    assert (inspected(lines), log_lines(lines)) == ({}, [])
 
 
 @settings(max_examples=300, deadline=None)
