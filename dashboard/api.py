@@ -21,9 +21,10 @@ from activity.types import ActivityType
 from dashboard import access, tokens, wire
 from dashboard.models import ApiToken, Scope
 from dashboard.summary import dashboard_summary
-from metrics import periods, queries
-from metrics.models import Server
+from metrics import app_access, app_queries, periods, queries
+from metrics.models import App, Server
 from metrics.models.server import ServerQuerySet
+from metrics.periods import Span
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +54,14 @@ class Caller:
         found = self.servers.with_latest().filter(pk=int(text)).first() if WHOLE.fullmatch(text) else None
         if found is None:
             raise ApiError(404, "NOT_FOUND", "There is no such server.")
+        return found
+
+    def app(self, server_id: str, app_id: str) -> App:
+        """An app of one of the caller's servers, also one that was removed."""
+        server = self.server(server_id)
+        found = server.apps.filter(pk=int(app_id)).first() if WHOLE.fullmatch(app_id) else None
+        if found is None:
+            raise ApiError(404, "NOT_FOUND", "There is no such app on this server.")
         return found
 
 
@@ -89,18 +98,54 @@ def server(caller: Caller, _given: Mapping[str, str], server_id: str) -> dict[st
 
 
 def server_metrics(caller: Caller, given: Mapping[str, str], server_id: str) -> dict[str, Any]:
-    found, period = caller.server(server_id), given.get("period", "24h")
-    try:
-        span = periods.span(period, caller.at.timestamp(), interval=int(queries.interval().total_seconds()))
-    except periods.UnknownPeriod as wrong:
-        raise ApiError(400, "UNKNOWN_PERIOD", f"period: {wrong}") from None
+    found = caller.server(server_id)
+    period, span = _span(caller, given)
     metrics = wire.samples(found.pk, queries.server_series(found.pk, span))
     return {
         "server_id": found.pk,
         "period": period,
-        "step_seconds": span.step,
-        "from": wire.timestamp(datetime.fromtimestamp(span.start, UTC)),
-        "to": wire.timestamp(datetime.fromtimestamp(span.end, UTC)),
+        **_span_told(span),
+        "metrics": metrics,
+        "count": len(metrics),
+    }
+
+
+def apps(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
+    limit, offset = _whole(given, "limit", MOST_ROWS, MOST_ROWS), _whole(given, "offset", 0)
+    wanted = app_queries.apps_of(caller.servers, caller.at).present().order_by("server__name", "name", "pk")
+    rows = app_queries.app_rows(wanted[offset : offset + limit])
+    return {
+        "apps": [wire.app(row) for row in rows],
+        "count": len(rows),
+        "total": wanted.count(),
+        "limit": limit,
+        "offset": offset,
+    }
+
+
+def server_apps(caller: Caller, _given: Mapping[str, str], server_id: str) -> dict[str, Any]:
+    found = caller.server(server_id)
+    here = app_queries.apps_of(caller.servers.filter(pk=found.pk), caller.at).present().order_by("name", "pk")
+    rows = app_queries.app_rows(here)
+    return {
+        "server_id": found.pk,
+        "apps": [wire.app(row) for row in rows],
+        "count": len(rows),
+        "total": len(rows),
+        "status": found.state.apps_status or None,
+        "explanation": app_access.explanation(found.state.apps_way) or None,
+    }
+
+
+def app_metrics(caller: Caller, given: Mapping[str, str], server_id: str, app_id: str) -> dict[str, Any]:
+    app = caller.app(server_id, app_id)
+    period, span = _span(caller, given)
+    metrics = wire.app_samples(app_queries.app_history(app, span))
+    return {
+        "server_id": app.server_id,
+        "app_id": app.pk,
+        "period": period,
+        **_span_told(span),
         "metrics": metrics,
         "count": len(metrics),
     }
@@ -122,6 +167,22 @@ def activity(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def _span(caller: Caller, given: Mapping[str, str]) -> tuple[str, Span]:
+    period = given.get("period", "24h")
+    try:
+        return period, periods.span(period, caller.at.timestamp(), interval=int(queries.interval().total_seconds()))
+    except periods.UnknownPeriod as wrong:
+        raise ApiError(400, "UNKNOWN_PERIOD", f"period: {wrong}") from None
+
+
+def _span_told(span: Span) -> dict[str, Any]:
+    return {
+        "step_seconds": span.step,
+        "from": wire.timestamp(datetime.fromtimestamp(span.start, UTC)),
+        "to": wire.timestamp(datetime.fromtimestamp(span.end, UTC)),
+    }
+
+
 def _activity_filter(caller: Caller, given: Mapping[str, str]) -> ActivityFilter:
     kinds = sorted({kind for kind in given.get("activity_types", "").split(",") if kind})
     unknown = [kind for kind in kinds if kind not in {str(known) for known in ActivityType}]
@@ -132,6 +193,7 @@ def _activity_filter(caller: Caller, given: Mapping[str, str]) -> ActivityFilter
         activity_types=kinds,
         user_id=_whole(given, "user_id", 0) or None,
         server_id=_whole(given, "server_id", 0) or None,
+        app_id=_whole(given, "app_id", 0) or None,
         since=_instant(given, "since"),
         until=_instant(given, "until"),
         text=given.get("q", ""),
@@ -143,11 +205,14 @@ OPERATIONS = (
     Operation("servers", Scope.METRICS_READ, servers, ("limit", "offset")),
     Operation("servers/<str:server_id>", Scope.METRICS_READ, server),
     Operation("servers/<str:server_id>/metrics", Scope.METRICS_READ, server_metrics, ("period",)),
+    Operation("apps", Scope.METRICS_READ, apps, ("limit", "offset")),
+    Operation("servers/<str:server_id>/apps", Scope.METRICS_READ, server_apps),
+    Operation("servers/<str:server_id>/apps/<str:app_id>/metrics", Scope.METRICS_READ, app_metrics, ("period",)),
     Operation(
         "activity",
         Scope.ACTIVITY_READ,
         activity,
-        ("activity_types", "user_id", "server_id", "since", "until", "q", "limit", "offset", "before"),
+        ("activity_types", "user_id", "server_id", "app_id", "since", "until", "q", "limit", "offset", "before"),
     ),
 )
 

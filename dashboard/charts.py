@@ -195,16 +195,16 @@ def network(axis: Axis, total: Series, interfaces: Mapping[str, Series], *, show
         )
         traces += band(
             axis,
-            _negative(total.high["network_tx_bytes_per_second"]),
-            _negative(total.low["network_tx_bytes_per_second"]),
+            negative(total.high["network_tx_bytes_per_second"]),
+            negative(total.low["network_tx_bytes_per_second"]),
             "var(--network-2)",
         )
-    traces += [line(axis, "in", received, "var(--network-1)"), line(axis, "out", _negative(sent), "var(--network-2)")]
+    traces += [line(axis, "in", received, "var(--network-1)"), line(axis, "out", negative(sent), "var(--network-2)")]
     if len(interfaces) > 1:
         for (name, one), color in zip(list(interfaces.items())[: MOST_LINES // 2], _colors("line"), strict=False):
             hidden = {"visible": "legendonly", "legendgroup": escape(name, quote=False)}
             traces.append(line(axis, f"{name} in", one.mean["receive_bytes_per_second"], color, **hidden))
-            out = line(axis, f"{name} out", _negative(one.mean["transmit_bytes_per_second"]), color, **hidden)
+            out = line(axis, f"{name} out", negative(one.mean["transmit_bytes_per_second"]), color, **hidden)
             traces.append(out | {"showlegend": False})
     return figure(axis, traces, suffix="B/s", si=True)
 
@@ -285,7 +285,7 @@ def _shares(parts: Values, totals: Values) -> Values:
     ]
 
 
-def _negative(values: Values) -> Values:
+def negative(values: Values) -> Values:
     return [None if value is None else -value for value in values]
 
 

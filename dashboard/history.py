@@ -22,6 +22,7 @@ from metrics.series import Series
 
 MOST_MARKS = 40
 MOST_PARTS = 12
+WORDS = {"B/s": byte_rate, "B": binary_bytes, "": load, "cores": load, "restarts": number, "processes": number}
 UNMARKED = {ActivityType.PREPARATION_STARTED}
 
 
@@ -31,7 +32,7 @@ def server_charts(row: ServerRow, period: str, at: datetime) -> list[Chart]:
     span = periods.span(period, at.timestamp(), interval=interval)
     start = datetime.fromtimestamp(span.start, UTC)
     events = activity_queries.between(row.server.pk, start, at, MOST_MARKS)
-    axis = Axis(start, span.step, span.points, zone(at), list(_marks(events)))
+    axis = Axis(start, span.step, span.points, zone(at), list(marks(events)))
     series = queries.server_series(row.server.pk, span)
     parts = {model: [part for part, _ in found] for model, found in queries.parts_now(row.server).items()}
     histories = {
@@ -94,7 +95,7 @@ def number_of(value: float | None, unit: str) -> str:
     """A chart's value in words; what goes out is drawn below the line and is told without its sign."""
     if value is None:
         return "–"
-    return byte_rate(abs(value)) if unit == "B/s" else f"{value:.2f}" if not unit else f"{value:.1f} {unit}"
+    return WORDS[unit](abs(value)) if unit in WORDS else f"{value:.1f} {unit}"
 
 
 def zone(at: datetime) -> timezone:
@@ -109,7 +110,13 @@ def zone_name(at: datetime) -> str:
     return settings.TIME_ZONE if offset == settings.TIME_ZONE else f"{settings.TIME_ZONE} ({offset})"
 
 
-def _marks(events: Iterable[ActivityLog]) -> Iterable[Mark]:
+def figures(found: Iterable[Chart]) -> dict[str, dict[str, Any]]:
+    """What the browser draws, by the charts' names."""
+    return {chart.name: {"figure": chart.figure, "now": chart.now} for chart in found}
+
+
+def marks(events: Iterable[ActivityLog]) -> Iterable[Mark]:
+    """The events as marks on the axis of time."""
     for event in events:
         if event.activity_type not in UNMARKED:
             yield Mark(event.timestamp, event.message, event.level == Level.CRITICAL)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from metrics import periods, queries
+from metrics.app_queries import AppCounts
 from metrics.models import Status, Tag
 from metrics.periods import Span
 from metrics.queries import ServerRow
@@ -36,6 +37,7 @@ COLUMNS = (
     ("disk", "Disk /", ""),
     ("", "", ""),
     ("network", "Network", "number"),
+    ("apps", "Apps", "number"),
     ("up", "Up", "number"),
 )
 
@@ -56,6 +58,7 @@ class ServerTable:
 
     rows: Sequence[tuple[ServerRow, Sequence[float | None]]]
     columns: Sequence[Column]
+    apps: Mapping[int, AppCounts]
     total: int
     text: str
     tag: str
@@ -73,15 +76,18 @@ class ServerTable:
         return bool(self.text or self.tag or self.status)
 
 
-def server_table(rows: Sequence[ServerRow], asked: Mapping[str, str], period: str, at: datetime) -> ServerTable:
+def server_table(
+    rows: Sequence[ServerRow], apps: Mapping[int, AppCounts], asked: Mapping[str, str], period: str, at: datetime
+) -> ServerTable:
     """What of these rows is asked for by q, tag, status and sort; a sort with a dash in front goes down."""
     text, tag, status = asked.get("q", "").strip(), asked.get("tag", ""), asked.get("status", "")
     sort = asked.get("sort", "name")
     found = [row for row in rows if _matches(row, text.lower(), tag, status)]
-    shown = _sorted(found, sort)
+    shown = _sorted(found, sort, apps)
     sparks = queries.sparklines("cpu_percent", [row.server.pk for row in shown], spark_span(period, at))
     return ServerTable(
         rows=[(row, sparks[row.server.pk]) for row in shown],
+        apps=apps,
         columns=[_column(key, label, style, sort, period) for key, label, style in COLUMNS],
         total=len(rows),
         text=text,
@@ -113,9 +119,14 @@ def _matches(row: ServerRow, text: str, tag: str, status: str) -> bool:
     return text in words and (not tag or tag in row.tags) and (not status or row.status == status)
 
 
-def _sorted(rows: Sequence[ServerRow], sort: str) -> list[ServerRow]:
+def _sorted(rows: Sequence[ServerRow], sort: str, apps: Mapping[int, AppCounts]) -> list[ServerRow]:
     """By the asked figure, then by name; what is unknown comes last either way."""
-    key = SORTS.get(sort.removeprefix("-"), SORTS["name"])
+
+    def number_of_apps(row: ServerRow) -> int | None:
+        return apps[row.server.pk].total if row.server.pk in apps else None
+
+    sorts: Mapping[str, Key] = {**SORTS, "apps": number_of_apps}
+    key = sorts.get(sort.removeprefix("-"), SORTS["name"])
     by_name = sorted(rows, key=SORTS["name"])
     known = sorted((row for row in by_name if key(row) is not None), key=key, reverse=sort.startswith("-"))
     return known + [row for row in by_name if key(row) is None]

@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from dashboard import api
-from dashboard.views import access, activity, health, overview, preparation, servers
+from dashboard.views import access, activity, apps, health, overview, preparation, servers
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -18,6 +18,10 @@ urlpatterns = [
     path("servers/<int:server_id>/prepare", preparation.prepare, name="server_prepare"),
     path("servers/<int:server_id>/prepare/start", preparation.start, name="prepare_start"),
     path("servers/<int:server_id>/prepare/confirm", preparation.confirm, name="prepare_confirm"),
+    path("apps", apps.app_list, name="apps"),
+    path("servers/<int:server_id>/apps/<int:app_id>", apps.app, name="app"),
+    path("servers/<int:server_id>/apps/<int:app_id>/charts", apps.charts, name="app_charts"),
+    path("servers/<int:server_id>/apps/<int:app_id>/table/<slug:chart>", apps.table, name="app_table"),
     path("activity", activity.activity, name="activity"),
     path("sign-in", access.SignIn.as_view(), name="login"),
     path("sign-out", access.SignOut.as_view(), name="logout"),

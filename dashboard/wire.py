@@ -5,6 +5,9 @@ from typing import Any
 
 from activity.models import ActivityLog
 from dashboard.summary import DashboardSummary
+from metrics import app_access
+from metrics.app_queries import AppHistory, AppRow
+from metrics.app_transitions import signal_name
 from metrics.models import ServerMetrics
 from metrics.models.server_metrics import share_of
 from metrics.queries import ServerRow
@@ -26,10 +29,11 @@ def summary(answer: DashboardSummary) -> dict[str, Any]:
         "offline_servers": fleet.offline,
         "pending_servers": fleet.pending,
         "paused_servers": fleet.paused,
-        "total_apps": None,
-        "running_apps": None,
-        "stopped_apps": None,
-        "error_apps": None,
+        "total_apps": answer.apps.total,
+        "running_apps": answer.apps.running,
+        "stopped_apps": answer.apps.stopped,
+        "error_apps": answer.apps.error,
+        "unknown_apps": answer.apps.unknown,
         "avg_cpu_percent": _tenths(fleet.mean_cpu_percent),
         "avg_memory_percent": _tenths(fleet.mean_memory_percent),
         "avg_disk_percent": _tenths(fleet.mean_disk_percent),
@@ -60,6 +64,8 @@ def server(row: ServerRow) -> dict[str, Any]:
         "polled_at": timestamp(state.polled_at),
         "is_stale": not row.is_fresh,
         "facts": state.facts,
+        "apps_status": state.apps_status or None,
+        "apps_explanation": app_access.explanation(state.apps_way) or None,
         "clock_skew_seconds": state.clock_skew_seconds,
         **_latest(figures),
     }
@@ -68,6 +74,65 @@ def server(row: ServerRow) -> dict[str, Any]:
 def samples(server_id: int, series: Series) -> list[dict[str, Any]]:
     """A server's samples, oldest first; a step without a sample is left out."""
     return [_sample(server_id, series, step) for step, count in enumerate(series.counts) if count]
+
+
+def app(row: AppRow) -> dict[str, Any]:
+    """An app with its newest figures; they are null unless they are current."""
+    found, latest = row.app, row.latest
+    return {
+        "id": found.pk,
+        "server_id": found.server_id,
+        "server_name": found.server.name,
+        "name": found.name,
+        "container_id": found.container_id,
+        "container_name": found.container_name,
+        "project": found.project or None,
+        "service": found.service or None,
+        "engine": found.engine or None,
+        "image": found.image or None,
+        "image_id": found.image_id or None,
+        "status": found.state,
+        "condition": row.condition,
+        "is_stale": not row.is_current,
+        "health": found.health or None,
+        "exit_code": found.exit_code,
+        "signal": signal_name(found.exit_code) or None,
+        "out_of_memory": found.is_out_of_memory,
+        "restart_count": found.restart_count,
+        "restart_policy": found.restart_policy or None,
+        "created_at": timestamp(found.created_at),
+        "started_at": timestamp(found.started_at),
+        "finished_at": timestamp(found.finished_at),
+        **_app_figures({name: getattr(latest, name) if latest else None for name in APP_FIGURES}),
+        "cpu_of_host_percent": _tenths(row.cpu_of_host_percent),
+        "cpu_of_limit_percent": _tenths(row.cpu_of_limit_percent),
+        "memory_percent": _tenths(row.memory_percent),
+        "timestamp": timestamp(latest.timestamp) if latest else None,
+    }
+
+
+def app_samples(history: AppHistory) -> list[dict[str, Any]]:
+    """An app's samples, oldest first; a step without a sample is left out."""
+    series = history.series
+    return [
+        {
+            "server_id": history.app.server_id,
+            "app_id": history.app.pk,
+            "container_id": container.container_id if (container := history.instances[step]) else None,
+            "container_name": container.name if container else None,
+            "image": container.image or None if container else None,
+            "status": history.states[step],
+            **_app_figures(
+                {name: (series.high if name in APP_COUNTERS else series.mean)[name][step] for name in APP_FIGURES}
+            ),
+            "timestamp": timestamp(datetime.fromtimestamp(series.span.start + step * series.span.step, UTC)),
+            "samples": count,
+            "cpu_percent_max": _tenths(series.high["cpu_percent"][step]),
+            "memory_used_bytes_max": _whole(series.high["memory_used_bytes"][step]),
+        }
+        for step, count in enumerate(series.counts)
+        if count
+    ]
 
 
 def activity(row: ActivityLog) -> dict[str, Any]:
@@ -103,6 +168,12 @@ SIZES = (
     " disk_used_bytes disk_available_bytes disk_read_bytes_per_second disk_written_bytes_per_second"
     " network_rx_bytes_per_second network_tx_bytes_per_second"
 ).split()
+APP_COUNTERS = ("network_rx_bytes", "network_tx_bytes", "restart_count")
+APP_FIGURES = (
+    "cpu_percent cpu_limit_cores memory_used_bytes memory_limit_bytes pids network_rx_bytes network_tx_bytes"
+    " network_rx_bytes_per_second network_tx_bytes_per_second disk_read_bytes_per_second disk_written_bytes_per_second"
+    " restart_count"
+).split()
 COUNTERS = ("network_rx_bytes", "network_tx_bytes", "uptime_seconds")  # of several in one step, the last
 
 
@@ -136,6 +207,17 @@ def _public(figures: dict[str, float | None]) -> dict[str, Any]:
         "disk_percent": _tenths(disk),
         "disk_used_gb": _whole(used, GIB),
         "disk_total_gb": _whole(figures["disk_total_bytes"], GIB),
+    }
+
+
+def _app_figures(figures: dict[str, float | None]) -> dict[str, Any]:
+    limit = figures["cpu_limit_cores"]
+    return {
+        **{name: _whole(value) for name, value in figures.items()},
+        "cpu_percent": _tenths(figures["cpu_percent"]),
+        "cpu_limit_cores": None if limit is None else round(limit, 2),
+        "memory_usage_mb": _whole(figures["memory_used_bytes"], MIB),
+        "memory_limit_mb": _whole(figures["memory_limit_bytes"], MIB),
     }
 
 

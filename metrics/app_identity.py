@@ -28,15 +28,9 @@ def keys(containers: Iterable[Container]) -> dict[str, Container]:
     return found
 
 
-def name(container: Container, key: str = "") -> str:
-    """How the app is called: "shop/web", "shop/web 2" for the second of its instances, or its container's name.
-
-    With a key that is not its own, because another container claims that, it goes by its container's name, too.
-    """
-    if not container.service or key not in ("", _key(container)):
-        return container.name
-    instance = f" {container.number}" if container.number not in ("", "1") else ""
-    return f"{container.project}/{container.service}{instance}"[:128]
+def name(key: str, container: Container) -> str:
+    """How the app is called: as its service or, where another container claims that, as its container."""
+    return _own_name(container) if key == _key(container) else container.name
 
 
 def matched(found: Mapping[str, Container], known: Mapping[str, str]) -> dict[str, str]:
@@ -53,5 +47,13 @@ def matched(found: Mapping[str, Container], known: Mapping[str, str]) -> dict[st
 def _key(container: Container) -> str:
     if container.is_bare:
         return f"id:{container.id}"
-    own = name(container) if container.service else container.name
+    own = _own_name(container)
     return f"podman:{own}" if container.engine is Engine.PODMAN else own
+
+
+def _own_name(container: Container) -> str:
+    """Such as "shop/web", "shop/web 2" for the second of its instances, or the container's name."""
+    if not container.service:
+        return container.name
+    instance = f" {container.number}" if container.number not in ("", "1") else ""
+    return f"{container.project}/{container.service}{instance}"[:128]

@@ -179,7 +179,7 @@ def _make_way(gone: App) -> None:
 
 def _set(app: App, key: str, seen: Seen) -> None:
     """The app as this container shows it."""
-    app.key, app.name = key[:300], app_identity.name(seen, key)
+    app.key, app.name = key[:300], app_identity.name(key, seen)
     app.project, app.service, app.engine = seen.project, seen.service, str(seen.engine or "")
     app.container_id, app.container_name = seen.id, seen.name
     app.image, app.image_id = seen.image, seen.image_id

@@ -50,7 +50,7 @@ class KnownContainers:
             self._engines, self._listed_ago = reading.engines, 1
         listed = {one.id: one for one in self._listed()}
         usages = reading.usages or {}
-        signatures = {i: _signature(one, usages[i].process if i in usages else None) for i, one in listed.items()}
+        signatures = {i: _signature(one, usages[i].cgroup if i in usages else None) for i, one in listed.items()}
         self._learn(signatures, inspect)
         named = {i: replace(one, **self._known(i, signatures[i])) for i, one in listed.items()}
         hidden = {i for answer in self._engines.values() for i in answer.hidden}
@@ -108,8 +108,8 @@ class KnownContainers:
         return telling.status, telling.way
 
 
-def _signature(container: Container, process: int | None) -> object:
+def _signature(container: Container, cgroup: int | None) -> object:
     """What changes when anything changes that only an inspection tells; None where that cannot be known."""
-    if container.state is State.RESTARTING or (container.state is State.RUNNING and process is None):
+    if container.state is State.RESTARTING or (container.state is State.RUNNING and cgroup is None):
         return None
-    return container.state, container.exit_code, container.name, process
+    return container.state, container.exit_code, container.name, cgroup

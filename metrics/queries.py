@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, models
 
+from metrics import samples
 from metrics.models import (
     Filesystem,
     FilesystemMetrics,
@@ -20,22 +21,15 @@ from metrics.models import (
     Status,
     TemperatureMetrics,
 )
-from metrics.models.fields import OWNER_BITS, SLOT_SECONDS, slot_key
+from metrics.models.fields import OWNER_BITS, slot_key
 from metrics.models.parts import Part
 from metrics.models.server import ServerQuerySet
 from metrics.models.server_metrics import share_of
 from metrics.periods import Span
+from metrics.samples import OWNERS, SLOTS
 from metrics.series import Series
 
-OWNERS = 1 << OWNER_BITS
 SILENT = timedelta(seconds=60)  # after which a poller that gave no sign of life counts as not working
-UNSUMMED = {"id", "cores_percent"}
-
-# Every ten-second slot of a span, for looking samples up by their keys: a server's history is so found without an
-# index that would scatter each round over the table.
-SLOTS = """WITH RECURSIVE slots(slot) AS (
-  SELECT CAST(%s AS bigint) UNION ALL SELECT slot + %s FROM slots WHERE slot + %s < %s
-) """
 
 
 @dataclass(frozen=True)
@@ -105,8 +99,8 @@ def fleet(rows: Sequence[ServerRow]) -> Fleet:
     """The sums of server_rows()."""
     statuses = [row.status for row in rows]
     fresh = [(row, row.latest) for row in rows if row.latest and row.is_fresh and row.status == Status.ONLINE]
-    samples = [sample for _, sample in fresh]
-    weighted = [(s.cpu_percent, len(s.cores_percent or b"") or 1) for s in samples if s.cpu_percent is not None]
+    current = [sample for _, sample in fresh]
+    weighted = [(s.cpu_percent, len(s.cores_percent or b"") or 1) for s in current if s.cpu_percent is not None]
     return Fleet(
         total=len(rows),
         online=statuses.count(Status.ONLINE),
@@ -115,15 +109,15 @@ def fleet(rows: Sequence[ServerRow]) -> Fleet:
         paused=statuses.count(Status.PAUSED),
         counted=len(fresh),
         cpu_percent=sum(p * cores for p, cores in weighted) / sum(c for _, c in weighted) if weighted else None,
-        memory_percent=_together((s.memory_used_bytes, s.memory_total_bytes) for s in samples),
+        memory_percent=_together((s.memory_used_bytes, s.memory_total_bytes) for s in current),
         disk_percent=_together(
             (s.disk_used_bytes, None if s.disk_available_bytes is None else s.disk_used_bytes + s.disk_available_bytes)
-            for s in samples
+            for s in current
             if s.disk_used_bytes is not None
         ),
-        mean_cpu_percent=_mean(s.cpu_percent for s in samples),
-        mean_memory_percent=_mean(s.memory_percent for s in samples),
-        mean_disk_percent=_mean(s.disk_percent for s in samples),
+        mean_cpu_percent=_mean(s.cpu_percent for s in current),
+        mean_memory_percent=_mean(s.memory_percent for s in current),
+        mean_disk_percent=_mean(s.disk_percent for s in current),
         busiest=_worst((row.name, sample.cpu_percent) for row, sample in fresh),
         fullest_memory=_worst((row.name, sample.memory_percent) for row, sample in fresh),
         fullest_disk=_worst((row.name, sample.disk_percent) for row, sample in fresh),
@@ -132,18 +126,18 @@ def fleet(rows: Sequence[ServerRow]) -> Fleet:
 
 def server_series(server_id: int, span: Span) -> Series:
     """All figures of one server."""
-    return _series(ServerMetrics, server_id, server_id, span)
+    return samples.owner_series(ServerMetrics, server_id, server_id, span)
 
 
 def part_series(part: Part, span: Span) -> Series:
     """The figures of one filesystem, interface or sensor."""
-    return _series(SAMPLES_OF[type(part)], part.server_id, part.pk, span)
+    return samples.owner_series(SAMPLES_OF[type(part)], part.server_id, part.pk, span)
 
 
 def core_series(server_id: int, span: Span) -> list[list[float | None]]:
     """Busy percent per core (outer list) and step, as means."""
     sums: list[list[list[float]]] = []
-    for step, cores in _rows(ServerMetrics, server_id, server_id, span, "m.cores_percent"):
+    for step, cores in samples.owner_rows(ServerMetrics, server_id, server_id, span, "m.cores_percent"):
         for number, half in enumerate(bytes(cores or b"")):
             while len(sums) <= number:
                 sums.append([[] for _ in range(span.points)])
@@ -159,9 +153,9 @@ def parts_now(server: Server) -> dict[type[Part], list[tuple[Any, Any]]]:
         return {model: [] for model in SAMPLES_OF}
     slot = latest >> OWNER_BITS
     found: dict[type[Part], list[tuple[Any, Any]]] = {}
-    for model, samples in SAMPLES_OF.items():
+    for model, figures_of in SAMPLES_OF.items():
         parts = {slot_key(slot, part.pk): part for part in model._default_manager.filter(server=server)}
-        figures = samples._default_manager.in_bulk(list(parts))
+        figures = figures_of._default_manager.in_bulk(list(parts))
         found[model] = sorted(((parts[key], row) for key, row in figures.items()), key=lambda pair: str(pair[0]))
     return found
 
@@ -172,7 +166,7 @@ def sparklines(name: str, servers: Sequence[int], span: Span) -> dict[int, list[
     found: dict[int, list[float | None]] = {server: [None] * span.points for server in servers}
     for slot, server, value in _first_rounds(span, f"slot, m.id & {OWNERS - 1}, m.{field.column}"):
         if server in found:
-            found[server][(slot - span.start) // span.step] = _in_units(field, value)
+            found[server][(slot - span.start) // span.step] = samples.in_units(field, value)
     return found
 
 
@@ -194,10 +188,9 @@ def fleet_sparklines(span: Span) -> dict[str, list[float | None]]:
 
 def _first_rounds(span: Span, columns: str, grouped: str = "") -> list[tuple[Any, ...]]:
     """The samples of servers that are still monitored, in the first interval of each step: each server once."""
-    window = min(-(-settings.TOMO["poll_seconds"] // SLOT_SECONDS) * SLOT_SECONDS, span.step)
     sql = (
         SLOTS + f"SELECT {columns} FROM slots CROSS JOIN metrics_servermetrics m CROSS JOIN metrics_server owner "
-        f"WHERE m.id > slot * {OWNERS} AND m.id < (slot + {window}) * {OWNERS} "
+        f"WHERE m.id > slot * {OWNERS} AND m.id < (slot + {samples.first_round(span)}) * {OWNERS} "
         f"AND owner.id = (m.id & {OWNERS - 1}) AND NOT owner.paused {grouped}"
     )
     with connection.cursor() as cursor:
@@ -229,43 +222,6 @@ def _row(server: Server, at: datetime) -> ServerRow:
         is_fresh=server.status == Status.ONLINE and state.is_fresh(at, interval()),
         age=age,
     )
-
-
-def _series(model: type[models.Model], server_id: int, owner_id: int, span: Span) -> Series:
-    """Roll-ups slot in here: today every period is answered from samples."""
-    fields = [field for field in model._meta.concrete_fields if field.name not in UNSUMMED]
-    aggregates = ", ".join(f"AVG(m.{f.column}), MIN(m.{f.column}), MAX(m.{f.column})" for f in fields)
-    counts = [0] * span.points
-    empty: dict[str, list[float | None]] = {field.name: [None] * span.points for field in fields}
-    mean, low, high = ({name: list(gaps) for name, gaps in empty.items()} for _ in range(3))
-    for step, count, *values in _rows(model, server_id, owner_id, span, f"COUNT(*), {aggregates}", grouped=True):
-        counts[step] = count
-        for index, field in enumerate(fields):
-            for kept, value in zip((mean, low, high), values[3 * index : 3 * index + 3], strict=True):
-                kept[field.name][step] = _in_units(field, value)
-    return Series(span, counts, mean, low, high)
-
-
-def _rows(
-    model: type[models.Model], server_id: int, owner_id: int, span: Span, columns: str, *, grouped: bool = False
-) -> Iterable[tuple[Any, ...]]:
-    """(step, *columns) of an owner's samples; the server's own samples tell in which slots there are any."""
-    step = f"(slot - {span.start}) / {span.step}"
-    sql = SLOTS + f"SELECT {step}, {columns} FROM slots "
-    sql += f"JOIN metrics_servermetrics s ON s.id = slot * {OWNERS} + {server_id} "
-    sql += f"JOIN {model._meta.db_table} m ON m.id = slot * {OWNERS} + {owner_id} "
-    sql += f"GROUP BY {step}" if grouped else ""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [span.start, SLOT_SECONDS, SLOT_SECONDS, span.end])
-        return list(cursor.fetchall())
-
-
-def _in_units(field: Any, value: Any) -> float | None:
-    """A column's raw value in the field's own unit."""
-    if value is None:
-        return None
-    convert = getattr(field, "from_db_value", None)
-    return convert(float(value)) if convert else float(value)
 
 
 def _together(pairs: Iterable[tuple[int | None, int | None]]) -> float | None:

@@ -1,7 +1,8 @@
 """Figures as people read them. What is unknown is a dash, never a zero."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.template import Library
 
@@ -82,3 +83,9 @@ def severity(value: float | None) -> str:
 def words(text: str) -> list[str]:
     """A list out of words, for loops in templates."""
     return text.split()
+
+
+@register.filter
+def of(key: Hashable, found: Mapping[Any, Any]) -> Any:
+    """The value of a mapping, or None."""
+    return found.get(key)

@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from dashboard import access
+from dashboard.app_table import broken_apps
 from dashboard.requests import Request
 from dashboard.server_table import chosen_period, server_table, spark_span
 from dashboard.summary import dashboard_summary
@@ -21,8 +22,9 @@ def overview(request: Request) -> HttpResponse:
     summary = dashboard_summary(servers, access.activity_seen_by(request.user), at)
     context = {
         "summary": summary,
-        "table": server_table(summary.rows, request.GET.dict(), period, at),
+        "table": server_table(summary.rows, summary.apps_by_server, request.GET.dict(), period, at),
         "history": queries.fleet_sparklines(spark_span(period, at)),
+        "broken": broken_apps(servers, at) if summary.apps.error else [],
         "period": period,
         "periods": LABELS,
     }

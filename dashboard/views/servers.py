@@ -11,10 +11,11 @@ from django.views.decorators.http import require_POST
 
 from activity.queries import ActivityFilter
 from dashboard import access, history
+from dashboard.app_table import server_apps
 from dashboard.forms import ServerForm
 from dashboard.requests import Request
 from dashboard.server_table import chosen_period, server_table
-from metrics import periods, queries, servers
+from metrics import app_access, app_queries, periods, queries, servers
 from metrics.models import Server
 from metrics.periods import LABELS, UnknownPeriod
 from metrics.queries import ServerRow
@@ -24,9 +25,10 @@ RECENT = 15
 
 def server_list(request: Request) -> HttpResponse:
     at = datetime.now(UTC)
-    rows = queries.server_rows(Server.objects.visible_to(request.user), at)
+    visible = Server.objects.visible_to(request.user)
+    rows, apps = queries.server_rows(visible, at), app_queries.app_counts_by_server(visible, at)
     period = chosen_period(request.GET, at)
-    context = {"table": server_table(rows, request.GET.dict(), period, at), "period": period, "periods": LABELS}
+    context = {"table": server_table(rows, apps, request.GET.dict(), period, at), "period": period, "periods": LABELS}
     return render(request, "servers/table.html" if request.htmx else "servers/list.html", context)
 
 
@@ -42,12 +44,17 @@ def server(request: Request, server_id: int) -> HttpResponse:
         "periods": LABELS,
         "parts": history.part_rows(row),
         "activities": ActivityFilter(server_id=server_id).rows()[:RECENT],
+        "apps": server_apps(row, period, at),
+        "apps_explanation": app_access.explanation(row.server.state.apps_way),
+        "helper_lines": app_access.helper_lines(),
+        "group_line": app_access.group_line(row.server.username),
+        "period_label": LABELS[period],
     }
     if request.htmx:
         return render(request, "servers/live.html", context)
     found = history.server_charts(row, period, at)
     step = periods.span(period, at.timestamp(), interval=settings.TOMO["poll_seconds"]).step
-    context |= {"chart_seconds": step, "charts": found, "figures": _figures(found)}
+    context |= {"chart_seconds": step, "charts": found, "figures": history.figures(found)}
     context["zone"] = history.zone_name(at)
     return render(request, "servers/page.html", context)
 
@@ -55,7 +62,7 @@ def server(request: Request, server_id: int) -> HttpResponse:
 def charts(request: Request, server_id: int) -> HttpResponse:
     """The figures alone, for the live refresh."""
     at = datetime.now(UTC)
-    return JsonResponse({"charts": _figures(_charts(request, server_id, at))})
+    return JsonResponse({"charts": history.figures(_charts(request, server_id, at))})
 
 
 def table(request: Request, server_id: int, chart: str) -> HttpResponse:
@@ -126,7 +133,3 @@ def _charts(request: Request, server_id: int, at: datetime) -> list[Any]:
         return history.server_charts(_row(request, server_id, at), chosen_period(request.GET, at), at)
     except UnknownPeriod as wrong:
         raise Http404 from wrong
-
-
-def _figures(found: list[Any]) -> dict[str, Any]:
-    return {chart.name: {"figure": chart.figure, "now": chart.now} for chart in found}

@@ -7,6 +7,7 @@ from django.db import models
 from django.urls import reverse
 
 from activity.fields import DetailsField
+from metrics.app_transitions import signal_name
 from metrics.models.fields import OWNER_BITS, ScaledField, SlotKeyField, kibibytes, percent, time_of_key, whole
 from metrics.models.server import Server
 from metrics.probe.reading import Container as Seen
@@ -72,6 +73,16 @@ class App(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("app", args=[self.server_id, self.pk])
+
+    @property
+    def ending(self) -> str:
+        """Its state in words, such as "exited with code 137 (SIGKILL), out of memory"."""
+        if self.state == State.RUNNING:
+            return str(self.health or self.state)
+        code = "" if self.exit_code is None else f" with code {self.exit_code}"
+        signal = signal_name(self.exit_code)
+        memory = ", out of memory" if self.is_out_of_memory else ""
+        return f"{self.state}{code}{f' ({signal})' if signal else ''}{memory}"
 
     def seen(self) -> Seen:
         """The container as it was seen last."""
@@ -189,3 +200,8 @@ class CrashCard(models.Model):
 
     def __str__(self) -> str:
         return f"{self.app} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def samples(self) -> list[dict[str, Any]]:
+        """The minutes before, each with its instant."""
+        return [{**one, "at": datetime.fromisoformat(one["timestamp"])} for one in self.before]

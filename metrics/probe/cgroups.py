@@ -12,37 +12,45 @@ from metrics.probe.text import whole
 MOST_CONTAINERS = 500
 GROUP = re.compile(r"/.*/(?:docker-|libpod-)?([0-9a-f]{64})(?:\.scope)?", re.ASCII)
 ENGINES = {"libpod": Engine.PODMAN, "docker": Engine.DOCKER}
-NETWORK = re.compile(r"([0-9]{1,19}) /proc/(self|[0-9]{1,19})/net/dev", re.ASCII)
+INODE = re.compile(r"([0-9]{1,19}) (/.+)", re.ASCII)
 NANOSECONDS = 1000  # in a microsecond
 FIGURES = 13
 
 
-def usages(lines: list[str], networks: list[str], memory_total: int | None) -> dict[str, ContainerUsage]:
-    """The usage of each container by its id, as many as are kept. The first line says which version of cgroups."""
+def usages(lines: list[str], inodes: list[str], memory_total: int | None) -> dict[str, ContainerUsage]:
+    """The usage of each container by its id, as many as are kept. The first line says which version of cgroups;
+    `inodes` are those of the cgroups and of each process's /proc/PID/net/dev."""
     version, *groups = lines
-    on_hosts_network = _on_hosts_network(networks)
+    by_path = {match[2]: int(match[1]) for match in map(INODE.fullmatch, inodes) if match}
+    hosts_network = by_path.get("/proc/self/net/dev")
     found: dict[str, ContainerUsage] = {}
     for line in groups:
         path, *figures = line.split() or [""]
         match = GROUP.fullmatch(path)
-        process = whole(figures[0]) if len(figures) == FIGURES else None
-        if match and process is not None and len(found) < MOST_CONTAINERS:
-            engine = next((engine for word, engine in ENGINES.items() if word in path), None)
-            found[match[1]] = _usage(process, engine, figures[1:], version == "v1", memory_total, on_hosts_network)
+        if match and len(figures) == FIGURES and len(found) < MOST_CONTAINERS:
+            found[match[1]] = _usage(
+                by_path.get(path),
+                next((engine for word, engine in ENGINES.items() if word in path), None),
+                figures[1:],
+                memory_total,
+                is_v1=version == "v1",
+                is_on_hosts_network=by_path.get(f"/proc/{figures[0]}/net/dev", -1) == hosts_network,
+            )
     return found
 
 
 def _usage(
-    process: int,
+    cgroup: int | None,
     engine: Engine | None,
     figures: list[str],
-    is_v1: bool,
     memory_total: int | None,
-    on_hosts_network: set[int],
+    *,
+    is_v1: bool,
+    is_on_hosts_network: bool,
 ) -> ContainerUsage:
     cpu, memory, cache, limit, quota, period, pids, read, written, kills, received, sent = map(whole, figures)
     return ContainerUsage(
-        process=process,
+        cgroup=cgroup,
         engine=engine,
         cpu_microseconds=cpu // NANOSECONDS if cpu is not None and is_v1 else cpu,
         memory_bytes=None if memory is None else max(memory - (cache or 0), 0),
@@ -52,13 +60,6 @@ def _usage(
         read_bytes=read,
         written_bytes=written,
         out_of_memory_kills=kills,
-        receive_bytes=None if process in on_hosts_network else received,
-        transmit_bytes=None if process in on_hosts_network else sent,
+        receive_bytes=None if is_on_hosts_network else received,
+        transmit_bytes=None if is_on_hosts_network else sent,
     )
-
-
-def _on_hosts_network(lines: list[str]) -> set[int]:
-    """The processes whose /proc/PID/net/dev is the same file as the server's own: each network namespace has one."""
-    inodes = {match[2]: match[1] for match in map(NETWORK.fullmatch, lines) if match}
-    hosts = inodes.pop("self", None)
-    return {int(process) for process, inode in inodes.items() if inode == hosts}

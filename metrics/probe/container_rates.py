@@ -11,9 +11,9 @@ MICROSECONDS = 1_000_000
 @final
 @dataclass(frozen=True, slots=True)
 class ContainerCounters:
-    """What the next reading of a container is compared with, as long as its first process is the same."""
+    """What the next reading of a container is compared with, as long as its cgroup is the same."""
 
-    process: int
+    cgroup: int | None
     cpu_microseconds: int | None
     read_bytes: int | None
     written_bytes: int | None
@@ -46,7 +46,7 @@ class ContainerFigures:
 
 def counters(usage: ContainerUsage) -> ContainerCounters:
     return ContainerCounters(
-        usage.process,
+        usage.cgroup,
         usage.cpu_microseconds,
         usage.read_bytes,
         usage.written_bytes,
@@ -58,7 +58,7 @@ def counters(usage: ContainerUsage) -> ContainerCounters:
 
 def figures(now: ContainerUsage, before: ContainerCounters | None, seconds: float | None) -> ContainerFigures:
     """The figures of a usage; without rates if there is nothing to compare with: a container started since, too."""
-    known = before if before and before.process == now.process else None
+    known = before if before and before.cgroup == now.cgroup else None
     cpu = _rate(known and known.cpu_microseconds, now.cpu_microseconds, seconds)
     return ContainerFigures(
         cpu_percent=None if cpu is None else 100 * cpu / MICROSECONDS,

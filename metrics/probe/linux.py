@@ -60,7 +60,7 @@ def read(answer: str, asked: Request) -> Reading:
     booted_at = _seconds(_after("btime", part.get("stat", [])))
     now = None if uptime is None or booted_at is None else booted_at + uptime
     total = memory and memory.total_bytes
-    usages = _of(part, "cgroups", lambda lines: cgroups.usages(lines, part.get("networks", []), total))
+    usages = _of(part, "cgroups", lambda lines: cgroups.usages(lines, part.get("inodes", []), total))
     return Reading(
         boot_id=clean(_first(part, "boot_id"))[:36] or None,
         uptime_seconds=uptime,

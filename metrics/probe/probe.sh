@@ -136,9 +136,10 @@ kernel() {
     }' </dev/null 2>/dev/null
 }
 
-# Every container's cgroup with its first process, a line each; docs/architecture.md shows the layouts.
+# Every container's cgroup with one of its processes, a line each; docs/architecture.md shows the layouts. A container
+# that is started anew has a cgroup with another inode, and one on the server's own network has the inode of that.
 look_for_containers() {
-  found='' namespaces='' count=0
+  found='' looked_at='' count=0
   sessions="$groups/user.slice/user-*.slice/user@*.service"
   # shellcheck disable=SC2086,SC2231  # a pattern
   for place in "$groups"/*/ "$groups"/*/*.slice/ "$groups"/libpod_parent/*/ $sessions/*/ $sessions/*/*.slice/; do
@@ -151,14 +152,26 @@ look_for_containers() {
       done
       [ -n "$process" ] || continue
       found="$found$group $process$newline"
-      namespaces="$namespaces /proc/$process/net/dev"
+      looked_at="$looked_at $group /proc/$process/net/dev"
       count=$((count + 1))
-      [ $count -le 500 ] || return
+      [ $count -le 500 ] || break 2
     done
   done 2>/dev/null
 }
 
-# A line per container: cgroup, process, CPU time, memory, its inactive file cache and limit, CPU quota and period,
+# The inodes of all that was looked at and, out of those, what changes when a container comes or goes: $running.
+look_at_containers() {
+  inodes='' running=''
+  # shellcheck disable=SC2086  # one file a word
+  [ -n "$found" ] && inodes=$(limit 2 stat -c '%i %n' /proc/self/net/dev $looked_at </dev/null 2>/dev/null)
+  IFS=$newline
+  for line in $inodes; do
+    case $line in *' /sys/'*) running="$running$line$newline" ;; esac
+  done
+  unset IFS
+}
+
+# A line per container: cgroup, a process, CPU time, memory, its inactive file cache and limit, CPU quota and period,
 # processes, bytes read and written, out-of-memory kills, bytes received and sent; "-" is what cannot be read.
 usages() {
   echo "@@$nonce cgroups"
@@ -210,10 +223,7 @@ usages() {
           value(memory "/memory.oom_control", "oom_kill", 2), passed("/proc/" process "/net/dev")
       }
     }' 2>/dev/null
-  # One that has the network of the server itself has its inode, too.
-  echo "@@$nonce networks"
-  # shellcheck disable=SC2086  # one file a word
-  [ -n "$found" ] && limit 2 stat -c '%i %n' /proc/self/net/dev $namespaces </dev/null 2>/dev/null
+  printf '@@%s inodes\n%s\n' "$nonce" "$inodes"
 }
 
 packed() { gzip -c | base64; }
@@ -323,10 +333,11 @@ sample() {
   filesystems
   temperatures
   look_for_containers
+  look_at_containers
   usages
   case $parts in *c*) listed=unknown ;; esac
-  [ "$found" = "$listed" ] || containers
-  listed=$found
+  [ "$running" = "$listed" ] || containers
+  listed=$running
   case $parts in *f*) facts ;; esac
 }
 

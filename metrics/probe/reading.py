@@ -174,13 +174,13 @@ class EngineAnswer:
 @final
 @dataclass(frozen=True, slots=True)
 class ContainerUsage:
-    """What the kernel counts of a container. `process` is its first one: another means that it was started anew.
+    """What the kernel counts of a container. `cgroup` is the inode of its cgroup: another means a new start.
 
-    `engine` is what the name of its cgroup tells. Memory is less the inactive file cache; no limit is None. Network
-    is None for one on the server's own network.
+    `engine` is what the cgroup's name tells. Memory is less the inactive file cache; no limit is None. Network is None
+    for one on the server's own network.
     """
 
-    process: int
+    cgroup: int | None
     engine: Engine | None
     cpu_microseconds: int | None
     memory_bytes: int | None
