@@ -146,8 +146,9 @@ def test_a_figure_that_makes_no_sense_is_unknown(bad: str) -> None:
     assert the_only(f"{PLACE} 12 " + FIGURES.replace("2000000", bad)).cpu_microseconds is None
 
 
-def test_the_inode_of_a_network_may_have_any_length() -> None:
-    networks = f"{'9' * 5000} /proc/self/net/dev\n5 /proc/{'9' * 5000}/net/dev"
+def test_numbers_of_any_length_in_a_network_s_line_do_no_harm() -> None:
+    long = "9" * 5000
+    networks = f"{long} /proc/self/net/dev\n{long} /proc/12/net/dev\n5 /proc/self/net/dev\n5 /proc/{long}/net/dev"
     assert the_only(f"{PLACE} 12 {FIGURES}", networks=networks).receive_bytes == 30
 
 
