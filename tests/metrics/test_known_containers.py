@@ -41,8 +41,8 @@ def answer(*containers: Container, **fields: Any) -> EngineAnswer:
     return EngineAnswer(AppsStatus.OK, "socket", {one.id: one for one in containers}, **fields)
 
 
-def usage(process: int = 7, engine: Engine = Engine.DOCKER) -> ContainerUsage:
-    return ContainerUsage(process, engine, *[None] * 10)
+def usage(cgroup: int = 7, engine: Engine = Engine.DOCKER) -> ContainerUsage:
+    return ContainerUsage(cgroup, engine, *[None] * 10)
 
 
 def usages(*ids: str, **fields: Any) -> dict[str, ContainerUsage]:
@@ -141,7 +141,7 @@ def test_a_container_is_inspected_once_as_long_as_it_stays_the_same(known: Known
 
 
 @pytest.mark.parametrize(
-    ("one", "process"),
+    ("one", "cgroup"),
     [
         (running(), 8),
         (exited(), None),
@@ -150,11 +150,11 @@ def test_a_container_is_inspected_once_as_long_as_it_stays_the_same(known: Known
     ],
 )
 def test_what_changed_is_inspected_anew_and_nothing_else(
-    known: KnownContainers, asked: Engines, one: Container, process: int | None
+    known: KnownContainers, asked: Engines, one: Container, cgroup: int | None
 ) -> None:
     poll(known, asked, answer(running(), running(DB)), usages(WEB, DB))
     assert asked.ids == [WEB, DB]
-    seen = usages(DB) | ({WEB: usage(process)} if process else {})
+    seen = usages(DB) | ({WEB: usage(cgroup)} if cgroup else {})
     poll(known, asked, answer(one, running(DB)), seen)
     assert asked.ids == [WEB]
 

@@ -10,7 +10,7 @@ from metrics.probe.deltas import counters as counters_of
 from metrics.probe.reading import ContainerUsage, Engine, Reading
 
 FIRST = ContainerUsage(
-    process=7,
+    cgroup=7,
     engine=Engine.DOCKER,
     cpu_microseconds=1_000_000,
     memory_bytes=300,
@@ -82,8 +82,8 @@ def test_a_first_reading_has_gauges_and_no_rates() -> None:
     assert (now.memory_bytes, now.pids, now.receive_bytes) == (300, 3, 1000)
 
 
-def test_another_first_process_is_a_new_start_even_if_every_counter_grew() -> None:
-    assert rates(between(FIRST, replace(LATER, process=8))) == {None}
+def test_another_cgroup_is_a_new_start_even_if_every_counter_grew() -> None:
+    assert rates(between(FIRST, replace(LATER, cgroup=8))) == {None}
 
 
 @pytest.mark.parametrize(

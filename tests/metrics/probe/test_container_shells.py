@@ -70,9 +70,11 @@ class Tree:
         for name, text in files.items():
             (self.cgroups / place / name).write_text(text)
 
-    def container(self, place: str, process: int | str, files: dict[str, str] | None = None, inner: str = "") -> None:
+    def container(self, place: str, process: int | str, files: dict[str, str] | None = None, inner: str = "") -> int:
+        """The inode of its cgroup."""
         self.put(place, **{"cgroup.procs": ""}, **(FILES if files is None else files))
         self.put(place + inner, **{"cgroup.procs": f"{process}\n"})
+        return (self.cgroups / place).stat().st_ino
 
 
 @pytest.fixture
@@ -151,10 +153,10 @@ def lines(conversation: Conversation, part: str) -> list[str]:
 def test_a_container_is_found_in_every_layout(
     look: Callable[[], Conversation], tree: Tree, process: int, place: str, engine: Engine
 ) -> None:
-    tree.container(place, process)
+    cgroup = tree.container(place, process)
     assert ask(look()).usages == {
         ID: ContainerUsage(
-            process=process,
+            cgroup=cgroup,
             engine=engine,
             cpu_microseconds=123456,
             memory_bytes=20 << 20,
@@ -175,9 +177,9 @@ def test_a_container_is_found_in_every_layout(
 def test_a_container_s_processes_may_be_one_level_deeper(
     look: Callable[[], Conversation], tree: Tree, process: int, inner: str
 ) -> None:
-    tree.container(f"system.slice/docker-{ID}.scope", process, inner=inner)
+    cgroup = tree.container(f"system.slice/docker-{ID}.scope", process, inner=inner)
     (usage,) = (ask(look()).usages or {}).values()
-    assert (usage.process, usage.memory_bytes) == (process, 20 << 20)
+    assert (usage.cgroup, usage.memory_bytes, usage.receive_bytes) == (cgroup, 20 << 20, None)
 
 
 @in_a_tree
@@ -223,8 +225,8 @@ def test_a_cgroup_without_processes_is_left_out(look: Callable[[], Conversation]
 
 @in_a_tree
 def test_what_a_controller_does_not_tell_is_unknown(look: Callable[[], Conversation], tree: Tree, process: int) -> None:
-    tree.container(f"docker/{ID}", process, {"cpu.stat": "usage_usec 5\n"})
-    assert ask(look()).usages == {ID: ContainerUsage(process, Engine.DOCKER, 5, *[None] * 9)}
+    cgroup = tree.container(f"docker/{ID}", process, {"cpu.stat": "usage_usec 5\n"})
+    assert ask(look()).usages == {ID: ContainerUsage(cgroup, Engine.DOCKER, 5, *[None] * 9)}
 
 
 @in_a_tree
@@ -266,19 +268,35 @@ def test_of_very_many_five_hundred_are_kept_and_the_cut_is_marked(
 
 @in_a_tree
 def test_engines_are_asked_anew_only_if_one_came_or_went_or_if_asked_to(
-    look: Callable[[], Conversation], tree: Tree, process: int, secluded: int
+    look: Callable[[], Conversation], tree: Tree, process: int
 ) -> None:
     tree.container(f"docker/{ID}", process)
     conversation = look()
     answers = [ask(conversation).engines is not None for _ in range(2)]
     tree.container(f"docker/{OTHER}", process)
     answers += [ask(conversation).engines is not None for _ in range(2)]
-    tree.container(f"docker/{OTHER}", secluded)  # started anew
-    answers += [ask(conversation).engines is not None for _ in range(2)]
     shutil.rmtree(tree.cgroups / "docker" / OTHER)
     answers += [ask(conversation).engines is not None for _ in range(2)]
     answers += [ask(conversation, request(9, lists_containers=True)).engines is not None]
-    assert answers == [True, False] * 4 + [True]
+    assert answers == [True, False] * 3 + [True]
+
+
+@in_a_tree
+def test_one_that_was_started_anew_has_another_cgroup_of_the_same_name(
+    look: Callable[[], Conversation], tree: Tree, process: int, secluded: int
+) -> None:
+    place = f"docker/{ID}"
+    tree.container(place, process)
+    conversation = look()
+    first = ask(conversation)
+    tree.container(place, secluded)  # of one whose first process is gone the cgroup is still the same
+    second = ask(conversation)
+    (tree.cgroups / place).rename(tree.run / "old")
+    tree.container(place, secluded)
+    third = ask(conversation)
+    first_cgroup, second_cgroup, third_cgroup = ((one.usages or {})[ID].cgroup for one in (first, second, third))
+    assert (first_cgroup == second_cgroup, second_cgroup == third_cgroup) == (True, False)
+    assert [one.engines is not None for one in (first, second, third)] == [True, False, True]
 
 
 @in_a_tree
@@ -478,7 +496,8 @@ def test_this_machine_s_own_containers_are_those_that_its_cgroups_name(shell: li
         conversation.lines_to(f"{READY}\n")
         reading = ask(conversation)
         for container_id, usage in (reading.usages or {}).items():
-            assert container_id in Path(f"/proc/{usage.process}/cgroup").read_text()
+            places = Path("/sys/fs/cgroup").rglob(f"*{container_id}*")
+            assert usage.cgroup in {place.stat().st_ino for place in places}
             assert usage.memory_bytes is None or usage.memory_bytes > 0
         running.kill()
     assert reading.usages is not None

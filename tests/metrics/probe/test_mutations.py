@@ -33,18 +33,18 @@ def with_containers(name: str, **captures: str) -> bytes:
 
 
 ANSWERS = {name: (CAPTURES / name / "answer.txt").read_bytes() for name in NAMES} | {
-    "debian-12": with_containers("debian-12", cgroups="cgroup-v1/cgroups", networks="cgroup-v1/networks"),
+    "debian-12": with_containers("debian-12", cgroups="cgroup-v1/cgroups", inodes="cgroup-v1/inodes"),
     "ubuntu-22.04-cgroup-v2": with_containers(
         "ubuntu-22.04-cgroup-v2",
         cgroups="cgroup-v2-systemd/cgroups",
-        networks="cgroup-v2-systemd/networks",
+        inodes="cgroup-v2-systemd/inodes",
         docker="docker-24/list.json",
         podman="podman-5/list.cli",
     ),
     "alpine-3.19": with_containers(
         "alpine-3.19",
         cgroups="cgroup-v2-cgroupfs/cgroups",
-        networks="cgroup-v2-cgroupfs/networks",
+        inodes="cgroup-v2-cgroupfs/inodes",
         helper="helper/containers",
     ),
 }
