@@ -1,4 +1,4 @@
-"""Servers in Django admin. Credentials are not shown there; changes go the way of all changes."""
+"""Servers and apps in Django admin. Credentials are not shown there; changes go the way of all changes."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from metrics import servers
-from metrics.models import Server
+from metrics.models import App, Server
 
 
 @admin.register(Server)
@@ -45,3 +45,33 @@ class ServerAdmin(admin.ModelAdmin[Server]):
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for server in queryset:
             servers.delete(server)
+
+
+@admin.register(App)
+class AppAdmin(admin.ModelAdmin[App]):
+    """Read-only: what is there is what the servers show."""
+
+    list_display = (
+        "name",
+        "server",
+        "condition",
+        "state",
+        "health",
+        "image",
+        "restart_count",
+        "started_at",
+        "removed_at",
+    )
+    list_filter = ("condition", "state", "health", "engine", ("removed_at", admin.EmptyFieldListFilter))
+    list_select_related = ("server",)
+    search_fields = ("name", "image", "container_name", "container_id", "server__name")
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: App | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: App | None = None) -> bool:
+        return False

@@ -21,7 +21,7 @@ EXPLANATIONS = {
     "helper": "Listed by the helper that root runs on the server.",
     "absent": "There is neither Docker nor Podman on this server.",
     "denied": "The account may not ask the engine, so containers are known by their id, with CPU, memory and network."
-    " Names, states, health and restarts need one of the ways below.",
+    " Names, states, health and restarts need one of the three ways that its page shows.",
     "down": "Docker is there, but its daemon does not answer: systemctl status docker tells why.",
     "slow": "The engine did not answer within four seconds: check the server's load.",
     "uncurled": "The account may ask Docker, but has neither curl nor docker to do it with: apt install curl.",

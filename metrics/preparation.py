@@ -7,7 +7,7 @@ from typing import Any
 
 from activity.record import record
 from activity.types import ActivityType, Result
-from metrics import keys, servers, ssh
+from metrics import app_access, keys, servers, ssh
 from metrics.collect import collect
 from metrics.connections import open_connection, target
 from metrics.failures import Failure
@@ -45,6 +45,9 @@ PARTS = (
     Part("Pressure", lambda r: r.pressure, "Linux 4.20 or newer with psi=1 on the kernel's command line."),
     Part("Operating system", lambda r: r.facts and r.facts.os, "Provide /etc/os-release."),
 )
+
+
+OLD_PROBE = "The line in authorized_keys holds an older probe: paste the one that is shown above."
 
 
 def begin(server: Server, at: datetime) -> Preparation:
@@ -116,7 +119,7 @@ def test(preparation_id: int, at: datetime) -> None:
         ActivityType.PREPARATION_COMPLETE,
         f"Preparation of {server.name} complete",
         server=server,
-        details={"not_seen": unseen},
+        details={"not_seen": unseen, "containers": str(reading.containers.status) if reading.containers else None},
     )
     servers.begin_polling(server, at)
 
@@ -124,7 +127,17 @@ def test(preparation_id: int, at: datetime) -> None:
 def report(reading: Reading) -> list[dict[str, Any]]:
     """Part by part: whether it can be read and, if not, what mends it."""
     seen = [(part, bool(part.is_seen(reading))) for part in PARTS]
-    return [{"part": part.name, "seen": is_seen, "remedy": "" if is_seen else part.remedy} for part, is_seen in seen]
+    found = [{"part": part.name, "seen": is_seen, "remedy": "" if is_seen else part.remedy} for part, is_seen in seen]
+    return [*found, _containers(reading)]
+
+
+def _containers(reading: Reading) -> dict[str, Any]:
+    """Whether the containers can be listed, by which way, and what mends it if not."""
+    if reading.containers is None:
+        return {"part": "Containers", "seen": False, "remedy": OLD_PROBE}
+    status, way = reading.containers.status, reading.containers.way
+    label = f"Containers: {app_access.LABELS[status].lower()}" if status not in app_access.READABLE else "Containers"
+    return {"part": label, "seen": status in app_access.READABLE, "remedy": app_access.explanation(way)}
 
 
 def _read_once(server: Server) -> Reading:

@@ -15,7 +15,7 @@ from dashboard.requests import Request
 from dashboard.server_table import chosen_period
 from metrics import app_queries, periods
 from metrics.app_queries import AppRow
-from metrics.models import Server
+from metrics.models import Condition, Server
 from metrics.periods import LABELS, UnknownPeriod
 
 RECENT = 15
@@ -34,6 +34,7 @@ def app(request: Request, server_id: int, app_id: int) -> HttpResponse:
     at = datetime.now(UTC)
     row = _row(request, server_id, app_id, at)
     period = chosen_period(request.GET, at)
+    cards = list(row.app.crash_cards.all()[:MOST_CARDS])
     context: dict[str, Any] = {
         "row": row,
         "app": row.app,
@@ -41,7 +42,8 @@ def app(request: Request, server_id: int, app_id: int) -> HttpResponse:
         "state": row.app.server.state,
         "period": period,
         "periods": LABELS,
-        "cards": row.app.crash_cards.all()[:MOST_CARDS],
+        "cards": cards,
+        "newest": cards[0] if cards and row.condition == Condition.ERROR else None,
         "siblings": _siblings(request, row, at),
         "activities": ActivityFilter(app_id=app_id).rows()[:RECENT],
     }

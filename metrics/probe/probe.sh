@@ -139,7 +139,7 @@ kernel() {
 # Every container's cgroup with one of its processes, a line each; docs/architecture.md shows the layouts. A container
 # that is started anew has a cgroup with another inode, and one on the server's own network has the inode of that.
 look_for_containers() {
-  found='' looked_at='' count=0
+  found='' places='' networks='' count=0
   sessions="$groups/user.slice/user-*.slice/user@*.service"
   # shellcheck disable=SC2086,SC2231  # a pattern
   for place in "$groups"/*/ "$groups"/*/*.slice/ "$groups"/libpod_parent/*/ $sessions/*/ $sessions/*/*.slice/; do
@@ -152,23 +152,20 @@ look_for_containers() {
       done
       [ -n "$process" ] || continue
       found="$found$group $process$newline"
-      looked_at="$looked_at $group /proc/$process/net/dev"
+      places="$places $group"
+      networks="$networks /proc/$process/net/dev"
       count=$((count + 1))
       [ $count -le 500 ] || break 2
     done
   done 2>/dev/null
 }
 
-# The inodes of all that was looked at and, out of those, what changes when a container comes or goes: $running.
+# The inodes of all that was looked at; in front those that change when a container comes or goes: $running.
 look_at_containers() {
-  inodes='' running=''
+  inodes=''
   # shellcheck disable=SC2086  # one file a word
-  [ -n "$found" ] && inodes=$(limit 2 stat -c '%i %n' /proc/self/net/dev $looked_at </dev/null 2>/dev/null)
-  IFS=$newline
-  for line in $inodes; do
-    case $line in *' /sys/'*) running="$running$line$newline" ;; esac
-  done
-  unset IFS
+  [ -n "$found" ] && inodes=$(limit 2 stat -c '%i %n' $places /proc/self/net/dev $networks </dev/null 2>/dev/null)
+  running=${inodes%% /proc/self/*}
 }
 
 # A line per container: cgroup, a process, CPU time, memory, its inactive file cache and limit, CPU quota and period,
