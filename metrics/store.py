@@ -1,9 +1,10 @@
 """The only writer of samples, of what servers are made of, and of their state."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -318,17 +319,24 @@ def _update_states(states: list[ServerState]) -> None:
     )
 
 
-def _stored(fields: Sequence[Any], values: Iterable[Any]) -> tuple[Any, ...]:
-    """Values as their columns keep them; a number that its column cannot hold is as good as unknown."""
-    return tuple(_held(field, value) for field, value in zip(fields, values, strict=True))
+def _stored(fields: Iterable[Any], values: Iterable[Any]) -> tuple[Any, ...]:
+    """Values as their columns keep them."""
+    return tuple(_keeper(field)(value) for field, value in zip(fields, values, strict=True))
 
 
-def _held(field: Any, value: Any) -> Any:
-    stored = field.get_db_prep_save(value, connection)
-    if stored is None or not isinstance(field, models.IntegerField):
-        return stored
+@cache
+def _keeper(field: Any) -> Callable[[Any], Any]:
+    """What a value becomes in its column, found once for each; a number that the column cannot hold is as good as
+    unknown."""
+    if not isinstance(field, models.IntegerField):
+        return lambda value: field.get_db_prep_save(value, connection)
     lowest, highest = connection.ops.integer_field_range(field.get_internal_type())
-    return stored if lowest <= stored <= highest else None
+
+    def held(value: Any) -> int | None:
+        stored: int | None = field.get_prep_value(value)
+        return stored if stored is None or lowest <= stored <= highest else None
+
+    return held
 
 
 def _execute_many(sql: str, rows: list[tuple[Any, ...]]) -> None:

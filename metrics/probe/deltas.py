@@ -1,7 +1,7 @@
 """From counters to rates: what lies between two readings of one server. Pure."""
 
 import json
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, final
 
 from metrics.probe import container_rates
@@ -159,7 +159,7 @@ def _elapsed(before: Counters, reading: Reading) -> float | None:
 def _cpu_shares(before: CpuTimes | None, now: CpuTimes | None) -> CpuShares | None:
     if before is None or now is None:
         return None
-    spent = [new - old for old, new in zip(astuple(before), astuple(now), strict=True)]
+    spent = [new - old for old, new in zip(_values(before), _values(now), strict=True)]
     # idle and iowait may step back a little, which the kernel's documentation allows; by seconds is a new baseline.
     if min(spent) < 0 and (min(spent[:3] + spent[5:]) < 0 or min(spent) < -TICKS_PER_SECOND):
         return None
@@ -241,14 +241,19 @@ def dumped(kept: Counters) -> str:
         {
             "boot_id": kept.boot_id,
             "uptime_seconds": kept.uptime_seconds,
-            "cpu": kept.cpu and astuple(kept.cpu),
-            "cores": {str(number): astuple(times) for number, times in kept.cores.items()},
-            "disks": {name: astuple(disk) for name, disk in kept.disks.items()},
-            "interfaces": {name: astuple(interface) for name, interface in kept.interfaces.items()},
-            "containers": {name: astuple(container) for name, container in kept.containers.items()},
+            "cpu": kept.cpu and _values(kept.cpu),
+            "cores": {str(number): _values(times) for number, times in kept.cores.items()},
+            "disks": {name: _values(disk) for name, disk in kept.disks.items()},
+            "interfaces": {name: _values(interface) for name, interface in kept.interfaces.items()},
+            "containers": {name: _values(container) for name, container in kept.containers.items()},
         },
         separators=(",", ":"),
     )
+
+
+def _values(record: Any) -> tuple[int, ...]:
+    """The values of a frozen record of numbers, in the order of its fields; astuple() costs ten times as much."""
+    return tuple(getattr(record, name) for name in record.__slots__)
 
 
 def loaded(text: str) -> Counters:
