@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from metrics import store
+from metrics import app_access, store
 from metrics.collect import Collected, connect_and_collect
 from metrics.connections import target
 from metrics.failures import Failure
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             store.save([Polled(server, at, outcome)], interval())
             if isinstance(outcome, Failure):
                 raise CommandError(f"{outcome.reason}: {outcome.explanation}")
-            for name, value in figures(outcome.sample):
+            for name, value in (*figures(outcome.sample), *containers(outcome)):
                 self.stdout.write(f"{name:34} {value}")
             self.stdout.write(f"{'poll':34} {outcome.seconds * 1000:.0f} ms")
 
@@ -70,6 +70,19 @@ def figures(sample: Sample) -> Iterator[tuple[str, str]]:
         yield f"temperature {name}", f"{degrees:.1f} °C"
     for name, pressure in (sample.pressure or {}).items():
         yield f"pressure {name}", f"{pressure.avg10_percent:.2f}% {pressure.avg60_percent:.2f}%"
+
+
+def containers(collected: Collected) -> Iterator[tuple[str, str]]:
+    """Whether the containers can be listed, and each with its state and figures."""
+    seen = collected.reading.containers
+    if seen is None:
+        return
+    yield "containers", f"{app_access.LABELS[seen.status]}. {app_access.explanation(seen.way)}"
+    for one in sorted(seen.by_id.values(), key=lambda one: one.name):
+        used = collected.sample.containers.get(one.id)
+        state = f"{one.state}, {one.health}" if one.health else str(one.state)
+        figures = f", CPU {_percent(used.cpu_percent)}, memory {_mib(used.memory_bytes)}" if used else ""
+        yield f"container {one.name}"[:34], state + figures
 
 
 def _percent(value: float | None) -> str:
