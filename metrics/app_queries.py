@@ -44,7 +44,8 @@ class AppRow:
 
     @property
     def cpu_of_host_percent(self) -> float | None:
-        return share_of(self.cpu_percent, self.app.server.state.facts.get("cores"))
+        cores = self.app.server.state.facts.get("cores")
+        return None if self.cpu_percent is None or not cores else self.cpu_percent / cores
 
     @property
     def cpu_of_limit_percent(self) -> float | None:
