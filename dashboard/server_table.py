@@ -123,7 +123,7 @@ def _sorted(rows: Sequence[ServerRow], sort: str, apps: Mapping[int, AppCounts])
     """By the asked figure, then by name; what is unknown comes last either way."""
 
     def number_of_apps(row: ServerRow) -> int | None:
-        return apps[row.server.pk].total if row.server.pk in apps else None
+        return apps[row.server.pk].total or None if row.server.pk in apps else None
 
     sorts: Mapping[str, Key] = {**SORTS, "apps": number_of_apps}
     key = sorts.get(sort.removeprefix("-"), SORTS["name"])
