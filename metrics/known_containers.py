@@ -33,12 +33,16 @@ class KnownContainers:
         self._engines: dict[Engine, EngineAnswer] = {}
         self._listed_ago = LIST_EVERY
         self._details: dict[str, tuple[object, dict[str, Any]]] = {}
+        self._refused: set[Engine] = set()  # engines that told nothing when asked, until they list again
 
     @property
     def wants_list(self) -> bool:
-        """Whether to ask for a list at the next poll: after some polls, or where something changes unseen."""
-        return self._listed_ago >= LIST_EVERY or any(
-            one.health or one.state is State.RESTARTING for one in self._listed()
+        """Whether to ask for a list at the next poll: after some polls, where something changes unseen, or where a
+        helper lists anyway."""
+        return (
+            self._listed_ago >= LIST_EVERY
+            or any(answer.way == "helper" for answer in self._engines.values())
+            or any(one.health or one.state is State.RESTARTING for one in self._listed())
         )
 
     def seen(self, reading: Reading, inspect: Inspect) -> Containers | None:
@@ -48,6 +52,7 @@ class KnownContainers:
         self._listed_ago += 1
         if reading.engines is not None:
             self._engines, self._listed_ago = reading.engines, 1
+            self._refused.clear()
         listed = {one.id: one for one in self._listed()}
         usages = reading.usages or {}
         signatures = {i: _signature(one, usages[i].cgroup if i in usages else None) for i, one in listed.items()}
@@ -79,7 +84,7 @@ class KnownContainers:
         self._details = {i: known for i, known in self._details.items() if i in signatures}
         left = MOST_INSPECTIONS
         for engine, answer in self._engines.items():
-            if answer.way == "helper":  # which wrote down everything there is
+            if answer.way == "helper" or engine in self._refused:  # the helper wrote down everything there is
                 continue
             changed = [
                 i
@@ -90,9 +95,11 @@ class KnownContainers:
                 if not left:
                     return
                 left -= 1
-                for i, details in inspect(engine, changed[start : start + INSPECTED_AT_ONCE]).items():
-                    if i in signatures:
-                        self._details[i] = (signatures[i], details)
+                told = inspect(engine, changed[start : start + INSPECTED_AT_ONCE])
+                self._details |= {i: (signatures[i], details) for i, details in told.items() if i in signatures}
+                if not told:
+                    self._refused.add(engine)
+                    break
 
     def _status(self, bare: Iterable[Container]) -> tuple[AppsStatus, str]:
         """One word for all engines. Podman's socket, closed to most accounts, matters only if something runs there."""
@@ -112,4 +119,5 @@ def _signature(container: Container, cgroup: int | None) -> object:
     """What changes when anything changes that only an inspection tells; None where that cannot be known."""
     if container.state is State.RESTARTING or (container.state is State.RUNNING and cgroup is None):
         return None
-    return container.state, container.exit_code, container.name, cgroup
+    ended = "" if container.state is State.RUNNING else container.status_text
+    return container.state, container.exit_code, container.name, cgroup, ended

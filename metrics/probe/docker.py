@@ -173,6 +173,7 @@ def _from_list(raw: dict[str, Any]) -> Container | None:
         created_at=_instant(raw.get("Created")),
         started_at=_instant(raw.get("StartedAt")),
         finished_at=_instant(raw.get("ExitedAt")),
+        status_text=status,
     )
 
 

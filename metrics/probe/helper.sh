@@ -8,10 +8,12 @@ template='{"Id":{{json .ID}},"Name":{{json .Name}},"Created":{{json .Created}},"
 
 # engine NAME OPTION: how it fares and, a line each, its containers.
 engine() {
+  told=''
   ids=$("$1" ps -aq --no-trunc "$2" 501 2>/dev/null) || { echo "$1 down" && return; }
-  echo "$1 listed"
   # shellcheck disable=SC2086  # one id a word
-  [ -z "$ids" ] || "$1" inspect --type container --format "$template" $ids 2>/dev/null
+  [ -z "$ids" ] || told=$("$1" inspect --type container --format "$template" $ids 2>/dev/null)
+  if [ -n "$ids" ] && [ -z "$told" ]; then echo "$1 slow" && return; fi
+  printf '%s listed\n%s\n' "$1" "$told"
 }
 
 mkdir -p /run/tomo

@@ -158,6 +158,7 @@ class Container:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     is_bare: bool = False
+    status_text: str = field(default="", compare=False)  # its state and since when, in the engine's changing words
 
 
 @dataclass(frozen=True, slots=True)
