@@ -103,38 +103,38 @@ facts() {
   awk '/^(model name|Model|Hardware|cpu model)[ \t]*:/ { print; exit }' /proc/cpuinfo </dev/null 2>/dev/null
 }
 
-kernel() {
-  awk -v nonce="$nonce" '
-    function part(name, file,   line) {
-      print "@@" nonce " " name
-      while ((getline line < file) > 0) print line
-      close(file)
+# What the kernel counts of the server, and below of each container: one awk for both.
+server_program='
+  function part(name, file,   line) {
+    print "@@" nonce " " name
+    while ((getline line < file) > 0) print line
+    close(file)
+  }
+  BEGIN {
+    part("boot_id", "/proc/sys/kernel/random/boot_id")
+    part("uptime", "/proc/uptime")
+    print "@@" nonce " stat"
+    while ((getline line < "/proc/stat") > 0) if (line ~ /^(cpu|btime)/) print line
+    print "@@" nonce " diskstats"
+    while ((getline line < "/proc/diskstats") > 0) if (line !~ / (loop|ram|zram|fd|sr)[0-9]+ /) print line
+    part("net", "/proc/net/dev")
+    part("loadavg", "/proc/loadavg")
+    print "@@" nonce " meminfo"
+    while ((getline line < "/proc/meminfo") > 0)
+      if (line ~ /^(Mem(Total|Free|Available)|Buffers|Cached|SReclaimable|Shmem|Swap(Total|Free|Cached)):/) print line
+    part("pressure_cpu", "/proc/pressure/cpu")
+    part("pressure_memory", "/proc/pressure/memory")
+    part("pressure_io", "/proc/pressure/io")
+    print "@@" nonce " arcstats"
+    while ((getline line < "/proc/spl/kstat/zfs/arcstats") > 0) if (line ~ /^(size|c_min) /) print line
+    print "@@" nonce " mounts"
+    while ((getline line < "/proc/self/mounts") > 0) {
+      split(line, field, " ")
+      if (field[3] !~ /^(overlay|cgroup2?|tmpfs|nsfs|squashfs)$/ || field[2] == "/")
+        print field[1], field[2], field[3], substr(field[4], 1, 2)
     }
-    BEGIN {
-      part("boot_id", "/proc/sys/kernel/random/boot_id")
-      part("uptime", "/proc/uptime")
-      print "@@" nonce " stat"
-      while ((getline line < "/proc/stat") > 0) if (line ~ /^(cpu|btime)/) print line
-      print "@@" nonce " diskstats"
-      while ((getline line < "/proc/diskstats") > 0) if (line !~ / (loop|ram|zram|fd|sr)[0-9]+ /) print line
-      part("net", "/proc/net/dev")
-      part("loadavg", "/proc/loadavg")
-      print "@@" nonce " meminfo"
-      while ((getline line < "/proc/meminfo") > 0)
-        if (line ~ /^(Mem(Total|Free|Available)|Buffers|Cached|SReclaimable|Shmem|Swap(Total|Free|Cached)):/) print line
-      part("pressure_cpu", "/proc/pressure/cpu")
-      part("pressure_memory", "/proc/pressure/memory")
-      part("pressure_io", "/proc/pressure/io")
-      print "@@" nonce " arcstats"
-      while ((getline line < "/proc/spl/kstat/zfs/arcstats") > 0) if (line ~ /^(size|c_min) /) print line
-      print "@@" nonce " mounts"
-      while ((getline line < "/proc/self/mounts") > 0) {
-        split(line, field, " ")
-        if (field[3] !~ /^(overlay|cgroup2?|tmpfs|nsfs|squashfs)$/ || field[2] == "/")
-          print field[1], field[2], field[3], substr(field[4], 1, 2)
-      }
-    }' </dev/null 2>/dev/null
-}
+  }
+'
 
 # Every container's cgroup with one of its processes, a line each; docs/architecture.md shows the layouts. A container
 # that is started anew has a cgroup with another inode, and one on the server's own network has the inode of that.
@@ -155,7 +155,7 @@ look_for_containers() {
       places="$places $group"
       networks="$networks /proc/$process/net/dev"
       count=$((count + 1))
-      [ $count -le 500 ] || break 2
+      if [ $count -gt 500 ] || [ ${#found} -gt 100000 ]; then break 2; fi
     done
   done 2>/dev/null
 }
@@ -164,47 +164,51 @@ look_for_containers() {
 look_at_containers() {
   inodes=''
   # shellcheck disable=SC2086  # one file a word
-  [ -n "$found" ] && inodes=$(limit 2 stat -c '%i %n' $places /proc/self/net/dev $networks </dev/null 2>/dev/null)
+  [ -n "$found" ] && inodes=$(stat -c '%i %n' $places /proc/self/net/dev $networks </dev/null 2>/dev/null)
   running=${inodes%% /proc/self/*}
 }
 
 # A line per container: cgroup, a process, CPU time, memory, its inactive file cache and limit, CPU quota and period,
 # processes, bytes read and written, out-of-memory kills, bytes received and sent; "-" is what cannot be read.
-usages() {
-  echo "@@$nonce cgroups"
-  [ "$groups" = /sys/fs/cgroup ] && echo v2 || echo v1
-  printf '%s' "$found" | awk -v tree="$groups" '
-    function value(file, key, column,   text) {
-      text = "-"
-      while ((getline < file) > 0) if (key == "" || $1 == key) { text = $column; break }
-      close(file)
-      return text
-    }
-    function moved(file,   there, i, read, written) {
-      while ((there = (getline < file)) > 0) {
-        if ($2 == "Read") read += $3
-        if ($2 == "Write") written += $3
-        for (i = 2; i <= NF; i++) {
-          if ($i ~ /^rbytes=/) read += substr($i, 8)
-          if ($i ~ /^wbytes=/) written += substr($i, 8)
-        }
+# shellcheck disable=SC2016
+containers_program='
+  function value(file, key, column,   text) {
+    text = "-"
+    while ((getline < file) > 0) if (key == "" || $1 == key) { text = $column; break }
+    close(file)
+    return text
+  }
+  function moved(file,   there, i, read, written) {
+    while ((there = (getline < file)) > 0) {
+      if ($2 == "Read") read += $3
+      if ($2 == "Write") written += $3
+      for (i = 2; i <= NF; i++) {
+        if ($i ~ /^rbytes=/) read += substr($i, 8)
+        if ($i ~ /^wbytes=/) written += substr($i, 8)
       }
-      close(file)
-      return there < 0 ? "- -" : sprintf("%.0f %.0f", read, written)
     }
-    function passed(file,   there, received, sent) {
-      while ((there = (getline < file)) > 0) {
-        if (!sub(/:/, " ") || $1 == "lo") continue
-        received += $2
-        sent += $10
-      }
-      close(file)
-      return there < 0 ? "- -" : sprintf("%.0f %.0f", received, sent)
+    close(file)
+    return there < 0 ? "- -" : sprintf("%.0f %.0f", read, written)
+  }
+  function passed(file,   there, received, sent) {
+    while ((there = (getline < file)) > 0) {
+      if (!sub(/:/, " ") || $1 == "lo") continue
+      received += $2
+      sent += $10
     }
-    function quota(text) { return text ~ / / ? text : "- -" }
-    {
-      group = $1; process = $2
-      if (tree == "/sys/fs/cgroup")
+    close(file)
+    return there < 0 ? "- -" : sprintf("%.0f %.0f", received, sent)
+  }
+  function quota(text) { return text ~ / / ? text : "- -" }
+  BEGIN {
+    v2 = tree == "/sys/fs/cgroup"
+    print "@@" nonce " cgroups"
+    print v2 ? "v2" : "v1"
+    lines = split(ENVIRON["found"], found, "\n")
+    for (n = 1; n <= lines; n++) {
+      if (split(found[n], word, " ") != 2) continue
+      group = word[1]; process = word[2]
+      if (v2)
         print group, process, value(group "/cpu.stat", "usage_usec", 2), value(group "/memory.current", "", 1),
           value(group "/memory.stat", "inactive_file", 2), value(group "/memory.max", "", 1),
           quota(value(group "/cpu.max", "", 0)), value(group "/pids.current", "", 1), moved(group "/io.stat"),
@@ -219,7 +223,12 @@ usages() {
           moved("/sys/fs/cgroup/blkio" path "/blkio.throttle.io_service_bytes"),
           value(memory "/memory.oom_control", "oom_kill", 2), passed("/proc/" process "/net/dev")
       }
-    }' 2>/dev/null
+    }
+  }
+'
+
+kernel() {
+  found=$found awk -v nonce="$nonce" -v tree="$groups" "$server_program $containers_program" </dev/null 2>/dev/null
   printf '@@%s inodes\n%s\n' "$nonce" "$inodes"
 }
 
@@ -325,13 +334,12 @@ by_cli() {
 
 sample() {
   case $parts in *m*) look_for_mounts ;; esac
+  look_for_containers
+  look_at_containers
   kernel
   devices
   filesystems
   temperatures
-  look_for_containers
-  look_at_containers
-  usages
   case $parts in *c*) listed=unknown ;; esac
   [ "$running" = "$listed" ] || containers
   listed=$running

@@ -18,7 +18,7 @@ from metrics.probe.protocol import READY, Request, request, script
 
 PARTS = (
     "boot_id uptime stat diskstats net loadavg meminfo pressure_cpu pressure_memory pressure_io arcstats mounts"
-    " blocks interfaces filesystems temperatures cgroups inodes docker podman os-release uname cpuinfo end 1"
+    " cgroups inodes blocks interfaces filesystems temperatures docker podman os-release uname cpuinfo end 1"
 )
 SHELLS = {
     "sh": ["sh"],
