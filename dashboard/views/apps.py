@@ -72,7 +72,7 @@ def table(request: Request, server_id: int, app_id: int, chart: str) -> HttpResp
 
 def _row(request: Request, server_id: int, app_id: int, at: datetime) -> AppRow:
     apps = app_queries.apps_of(Server.objects.visible_to(request.user), at)
-    rows = app_queries.app_rows(apps.filter(pk=app_id, server=server_id))
+    rows = app_queries.app_rows(apps.filter(pk=app_id, server__pk=server_id))
     if not rows:
         raise Http404
     return rows[0]
