@@ -52,4 +52,4 @@ def _app_name(request: Request, app_id: int) -> str:
 
 
 def _id(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    return int(text) or None if text.isascii() and text.isdigit() and len(text) < 19 else None
