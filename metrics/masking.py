@@ -6,13 +6,16 @@ MASK = "••••••"
 
 NAMED = re.compile(
     r"""(?ix)
-    ( [\w.-]* (?: pass(?:word|wd|phrase)? | pwd | secret | token | api[_-]?key | access[_-]?key | private[_-]?key
-                | credential s? | auth(?:orization)?(?![a-z]) | session[_-]?id | cookie | dsn ) [\w.-]*
-      ["']? \s* (?: [:=] | => ) \s* (?: (?:bearer|basic|token) \s+ )? )
-    ( "[^"]*" | '[^']*' | [^\s,;&"'}\])]+ )
+    (?<![\w.-])
+    ( [\w.-]*? (?: pass(?:word|wd|phrase)? | pwd | secret | token | api[_-]?key | access[_-]?key | private[_-]?key
+                 | credential s? | auth(?:orization)?(?![a-z]) | session[_-]?id | cookie | dsn ) [\w.-]*+
+      (?<!error)(?<!exception)
+      \\*+ ["']? \s*+ [:=]++ >? \s*+ (?: (?:bearer|basic|token) \s++ )? )
+    ( \\+" [^"]*+ "? | [bru]* " (?:[^"\\]|\\.)*+ "? | [bru]* ' (?:[^'\\]|\\.)*+ '? | [^\s,;&"'}\])]+ )
     """
 )
-IN_ADDRESS = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s/@]+@")
+POSITION = re.compile(r"(?i)\S+\.(?:cc?|cpp|cs|exs?|go|java|[cm]?jsx?|kt|lua|php|p[ly]|rb|rs|scala|sh|tsx?):[\d:]+")
+IN_ADDRESS = re.compile(r"""(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@]*:)(?:[^\s/"']+|[^\s/@]+)@""")
 BARE = re.compile(
     r"""(?x)
     \b(?: eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?           # a JSON web token
@@ -35,6 +38,8 @@ def masked(lines: list[str]) -> list[str]:
     is_key = False
     for line in lines:
         begins, ends = bool(KEY_BEGINS.search(line)), bool(KEY_ENDS.search(line))
+        if ends and not begins and not is_key:  # it began above the first line
+            found, is_key = [MASK] * len(found), True
         found.append(MASK if is_key or begins else _masked(line))
         is_key = (is_key or begins) and not ends
     return found
@@ -42,6 +47,11 @@ def masked(lines: list[str]) -> list[str]:
 
 def _masked(line: str) -> str:
     line = BEARER.sub(rf"\1 {MASK}", line)
-    line = NAMED.sub(rf"\1{MASK}", line)
+    line = NAMED.sub(_without_value, line)
     line = IN_ADDRESS.sub(rf"\1{MASK}@", line)
     return BARE.sub(MASK, line)
+
+
+def _without_value(found: re.Match[str]) -> str:
+    """A telling name without its value; a place in a source file, such as token.js:12:3, is none."""
+    return found[0] if POSITION.fullmatch(found[0]) else found[1] + MASK
