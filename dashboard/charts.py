@@ -15,6 +15,7 @@ Values = Sequence[float | None]
 Figure = dict[str, Any]
 
 MOST_LINES = 16
+LEAST = 10  # bytes (a second), below which an axis shows nothing but its foot
 PALETTE = tuple(f"var(--line-{number})" for number in range(1, 9))
 
 
@@ -106,6 +107,8 @@ def figure(
     y: dict[str, Any] = {"rangemode": "tozero", "ticksuffix": suffix, "fixedrange": True, "nticks": 5}
     y |= {"range": [0, top]} if top else {}
     y |= {"tickformat": "~s", "hoverformat": ".3~s"} if si else {"hoverformat": ".1f"}
+    if si and all(abs(value or 0) < LEAST for trace in traces for value in trace["y"]):
+        y |= {"range": [0, LEAST]}  # else Plotly writes thousandths of a byte
     marks = list(axis.marks)
     return {
         "data": [*traces, *([_mark_trace(axis, marks)] if marks else [])],
