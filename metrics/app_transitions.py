@@ -75,7 +75,9 @@ def changed(
         changes += _recreated(app, before, now)
     elif kills or (now.state is State.RUNNING and now.is_out_of_memory and not before.is_out_of_memory):
         changes.append(_out_of_memory(app, now, kills))
-    changes += _life(app, before, now, is_new=is_new, has_rebooted=has_rebooted)
+    told = {change.kind for change in changes}
+    life = _life(app, before, now, is_new=is_new, has_rebooted=has_rebooted)
+    changes += [change for change in life if change.kind not in told]
     return changes + _health(app, now, was_unhealthy=was_unhealthy)
 
 

@@ -54,11 +54,15 @@ class KnownApps:
         *,
         is_first: bool,
         has_rebooted: bool,
+        booted_at: int | None,
     ) -> Followed:
-        """Bring a server's apps up to date with what was seen. `is_first`: nothing is announced, all is a baseline."""
+        """Bring a server's apps up to date with what was seen. `is_first`: nothing is announced, all is a baseline.
+
+        `has_rebooted` since the poll before; `booted_at`, in epoch seconds, where not all engines answered that one.
+        """
         found = app_identity.keys(self._told_apart(server, seen))
-        here = {app.key: app for app in App.objects.present().filter(server=server)}
-        gone = {app.key: app for app in App.objects.filter(server=server, key__in=found.keys() - here.keys())}
+        here = {app.key: app for app in server.apps.present()}
+        gone = {app.key: app for app in server.apps.filter(key__in=found.keys() - here.keys())}
         matched = app_identity.matched(found, {key: app.container_id for key, app in here.items()})
         for key in [key for key, known in matched.items() if key != known and key in gone]:
             _make_way(gone.pop(key))
@@ -70,11 +74,14 @@ class KnownApps:
                 app, changes = new.app(key, container, gone.get(key))
             else:
                 kills = figures[container.id].out_of_memory_kills if container.id in figures else None
-                changes = _update(app, key, container, at, new, kills=kills, has_rebooted=has_rebooted)
+                is_older = has_rebooted or _started_before(app, booted_at)
+                changes = _update(app, key, container, at, new, kills=kills, has_rebooted=is_older)
             if app:
                 followed.ids[container.id] = app.pk
                 followed.changes += [AppChange(app, change) for change in changes]
-        followed.ids |= {i: app_id for i, app_id in self._ids[server.pk].items() if i in seen.by_id}
+        known = self._ids[server.pk].items()
+        taken = set(followed.ids.values())
+        followed.ids = {i: app_id for i, app_id in known if i in seen.by_id and app_id not in taken} | followed.ids
         for key in here.keys() - set(matched.values()):
             followed.changes += _remove(here[key], seen, at, is_first=is_first)
         return followed
@@ -157,6 +164,11 @@ def _update(
     return changes
 
 
+def _started_before(app: App, booted_at: int | None) -> bool:
+    """Whether what was seen of it last is of before a boot: right after one, an engine may not answer yet."""
+    return bool(booted_at and app.started_at and app.started_at.timestamp() < booted_at)
+
+
 def _remove(app: App, seen: Containers, at: datetime, *, is_first: bool) -> list[AppChange]:
     """An app that was not seen: gone only if its own engine listed all that it has."""
     container = app.seen()
@@ -169,7 +181,8 @@ def _remove(app: App, seen: Containers, at: datetime, *, is_first: bool) -> list
     app.removed_at, app.condition = at, Condition.STOPPED
     app.save()
     app.containers.filter(replaced_at__isnull=True).update(replaced_at=at)
-    return [] if is_first else [AppChange(app, change)]
+    has_other_name = app.is_bare and container.id in seen.by_id  # another app's container, which was created anew
+    return [] if is_first or has_other_name else [AppChange(app, change)]
 
 
 def _make_way(gone: App) -> None:

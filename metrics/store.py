@@ -242,8 +242,12 @@ def _add_apps(poll: Polled, collected: Collected, seen: Containers, state: Serve
                 _container_row(slot_key(slot, app_id), one, figures.get(container_id))
             )
     state.apps_status, state.apps_way, state.apps_revision = str(seen.status), seen.way, seen.revision
-    state.apps_answered = ",".join(sorted(seen.answered))
+    state.apps_answered = _answered(seen)
     state.apps_baseline = state.apps_baseline or bool(seen.answered)
+
+
+def _answered(seen: Containers) -> str:
+    return ",".join(sorted(seen.answered))
 
 
 def _followed(poll: Polled, seen: Containers, collected: Collected, state: ServerState, rows: _Rows) -> Followed:
@@ -259,6 +263,7 @@ def _followed(poll: Polled, seen: Containers, collected: Collected, state: Serve
         figures,
         is_first=not (state.apps_baseline if seen.answered else state.apps_status),
         has_rebooted=all(boots) and boots[0] != boots[1],
+        booted_at=collected.reading.booted_at if _answered(seen) != state.apps_answered else None,
     )
 
 
