@@ -16,6 +16,7 @@ from metrics.models.server import Transport
 
 LOCAL_NAME = "this-machine"
 ADDRESS = ("hostname", "port", "username")
+NOTHING_KNOWN = {"boot_id": "", "counters": "", "apps_status": "", "apps_revision": "", "apps_baseline": False}
 WATCHED = ("name", *ADDRESS, "notes", "paused")
 
 
@@ -75,7 +76,7 @@ def change(server: Server, secret: Secret | None, tags: Iterable[str] | None, at
         server.save()
         if (server.hostname, server.port) != (before.hostname, before.port):
             server.host_keys.all().delete()
-            ServerState.objects.filter(server=server).update(boot_id="", counters="")
+            ServerState.objects.filter(server=server).update(**NOTHING_KNOWN)
         if secret or kept:
             _give(server, secret or kept)
         if tags is not None:

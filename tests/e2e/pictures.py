@@ -1,4 +1,5 @@
-"""`python -m tests.e2e.pictures http://127.0.0.1:8000 2`: docs/pictures of a running product and its second server."""
+"""`python -m tests.e2e.pictures http://127.0.0.1:8000 2 8`: docs/pictures of a running product, its second server and
+an app of that, number 8."""
 
 import os
 import sys
@@ -11,7 +12,7 @@ from tests.serve import ROOT
 PICTURES = ROOT / "docs" / "pictures"
 
 
-def main(url: str, server: str) -> None:
+def main(url: str, server: str, app: str) -> None:
     os.umask(0o022)
     PICTURES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
@@ -23,6 +24,11 @@ def main(url: str, server: str) -> None:
         page.goto(f"/servers/{server}?period=1h")
         drawn(page)
         page.screenshot(path=PICTURES / "server.png")
+        page.goto("/apps?period=1h")
+        page.screenshot(path=PICTURES / "apps.png")
+        page.goto(f"/servers/{server}/apps/{app}?period=1h")
+        drawn(page)
+        page.screenshot(path=PICTURES / "app.png")
         browser.close()
 
 
