@@ -84,6 +84,16 @@ def test_a_viewer_is_refused_what_is_for_administrators(
 
 
 @pytest.mark.django_db
+def test_whoever_is_signed_in_sees_apps_and_their_crashes(viewer_browser: Client, operator_browser: Client) -> None:
+    address = fleet.crashed().get_absolute_url()
+    for browser in (viewer_browser, operator_browser):
+        for path in ("/apps", address, f"{address}/charts", f"{address}/table/cpu"):
+            assert browser.get(path).status_code == 200
+        assert b"All of this app" in browser.get(address).content
+        assert b"crashed: exit code 139" in browser.get(f"/activity?app={fleet.app().pk}").content
+
+
+@pytest.mark.django_db
 def test_only_an_operator_polls_now(viewer_browser: Client, operator_browser: Client) -> None:
     server = fleet.online()
     assert viewer_browser.post(f"/servers/{server.pk}/poll").status_code == 403
@@ -117,7 +127,9 @@ def test_an_inactive_user_is_a_stranger(viewer: Any, viewer_browser: Client) -> 
 
 @pytest.mark.django_db
 def test_what_is_not_there_looks_the_same_whatever_it_would_be(viewer_browser: Client) -> None:
-    missing = ("/servers/999", "/servers/999/charts", "/servers/999/table/cpu", "/no-such-page", "/set-up/x")
+    missing = ["/no-such-page", "/set-up/x"]
+    for one in ("/servers/999", "/servers/999/apps/1", f"/servers/{fleet.online().pk}/apps/999"):
+        missing += [one, f"{one}/charts", f"{one}/table/cpu"]
     answers = {viewer_browser.get(address).content.partition(b"<main")[2] for address in missing}
     assert len(answers) == 1
     assert b"There is nothing here, or nothing that you may see." in answers.pop()
@@ -162,7 +174,9 @@ def test_every_answer_carries_the_headers_of_caution(client: Client) -> None:
     assert re.fullmatch(r"[0-9a-f]{32}", headers["X-Request-ID"])
 
 
-@pytest.mark.parametrize("address", ["/", "/servers", "/activity", "/admin/", "/servers/add", "/api/v1/summary"])
+@pytest.mark.parametrize(
+    "address", ["/", "/servers", "/apps", "/activity", "/admin/", "/servers/add", "/api/v1/summary"]
+)
 def test_signed_in_pages_are_never_stored(admin_browser: Client, address: str) -> None:
     assert "no-store" in admin_browser.get(address).headers["Cache-Control"]
 

@@ -601,9 +601,8 @@ def test_older_pages_are_of_the_same_app(admin_browser: Client, two_stopped: App
     for number in range(50):
         record(ActivityType.APP_STARTED, f"started {number}", server=two_stopped.server, app=two_stopped)
     [older] = re.findall(r'href="(\?[^"]*)">Older', page(admin_browser, f"/activity?app={two_stopped.pk}"))
-    assert events(page(admin_browser, f"/activity{older.replace('&amp;', '&')}")) == [
-        "web on web-01 stopped: exit code 0"
-    ]
+    oldest = page(admin_browser, "/activity" + older.replace("&amp;", "&"))
+    assert events(oldest) == ["web on web-01 stopped: exit code 0"]
 
 
 def test_the_log_knows_apps_that_are_gone(admin_browser: Client, two_stopped: App) -> None:

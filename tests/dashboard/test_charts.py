@@ -6,9 +6,10 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
-from dashboard import charts
+from dashboard import app_charts, charts
 from dashboard.charts import Axis, Mark
-from metrics.models import FilesystemMetrics, InterfaceMetrics, ServerMetrics, TemperatureMetrics
+from metrics import samples
+from metrics.models import ContainerMetrics, FilesystemMetrics, InterfaceMetrics, ServerMetrics, TemperatureMetrics
 from metrics.periods import Span
 from metrics.series import Series
 
@@ -20,7 +21,7 @@ VALUES = [10.0, None, 30.12345, 0.0]
 
 def series(model: type, *values: float | None) -> Series:
     """Every figure of a model with the same values."""
-    names = [field.name for field in model._meta.concrete_fields if field.name not in ("id", "cores_percent")]
+    names = [field.name for field in model._meta.concrete_fields if field.name not in samples.UNSUMMED]
     columns = {name: list(values or VALUES) for name in names}
     return Series(SPAN, [1, 0, 1, 1], columns, columns, columns)
 
@@ -41,6 +42,13 @@ FIGURES = {
     "temperatures": lambda *v: charts.temperatures(AXIS, {"<core>": series(TemperatureMetrics, *v)}),
     "pressure": lambda *v: charts.pressure(AXIS, series(ServerMetrics, *v)),
     "cores": lambda *v: charts.heatmap(AXIS, [list(v or VALUES)] * 2, ["core 0", "core 1"]),
+    "app_cpu": lambda *v: app_charts.cpu(AXIS, series(ContainerMetrics, *v), shows_band=True),
+    "app_cpu_shares": lambda *v: app_charts.cpu_shares(AXIS, series(ContainerMetrics, *v), 4),
+    "app_memory": lambda *v: app_charts.memory(AXIS, series(ContainerMetrics, *v), shows_band=True),
+    "app_network": lambda *v: app_charts.network(AXIS, series(ContainerMetrics, *v), shows_band=True),
+    "app_disk_io": lambda *v: app_charts.disk_io(AXIS, series(ContainerMetrics, *v)),
+    "app_restarts": lambda *v: app_charts.restarts(AXIS, series(ContainerMetrics, *v)),
+    "app_processes": lambda *v: app_charts.processes(AXIS, series(ContainerMetrics, *v)),
 }
 
 
@@ -97,8 +105,9 @@ def test_percentages_reach_to_a_hundred() -> None:
         assert FIGURES[name]()["layout"]["yaxis"]["range"] == [0, 100]
 
 
-def test_what_goes_out_is_drawn_below_the_line() -> None:
-    shown = lines(FIGURES["network"]())
+@pytest.mark.parametrize("name", ["network", "app_network"])
+def test_what_goes_out_is_drawn_below_the_line(name: str) -> None:
+    shown = lines(FIGURES[name]())
     assert shown["in"][0] == 10
     assert shown["out"][0] == -10
 
@@ -117,3 +126,41 @@ def test_all_figures_of_a_page_have_one_axis_of_time() -> None:
 def test_times_are_in_the_zone_of_the_page() -> None:
     axis = Axis(AT, 60, 4, timezone(timedelta(hours=1)))
     assert charts.load(axis, series(ServerMetrics))["data"][0]["x0"] == "2026-01-31 13:00:00"
+
+
+# Apps --------------------------------------------------------------------------------------------
+
+
+def app_series(**figures: list[float | None]) -> Series:
+    """Of one app, with these figures and no others."""
+    found = series(ContainerMetrics, *EMPTY)
+    return Series(SPAN, found.counts, found.mean | figures, found.low | figures, found.high | figures)
+
+
+def test_an_apps_cpu_is_in_cores_below_its_limit() -> None:
+    shown = lines(app_charts.cpu(AXIS, app_series(cpu_percent=VALUES, cpu_limit_cores=[2.0] * 4), shows_band=False))
+    assert shown == {"used": [0.1, None, 0.3012, 0.0], "limit": [2.0] * 4}
+
+
+def test_an_app_without_a_limit_has_no_line_for_it() -> None:
+    assert set(lines(app_charts.cpu(AXIS, app_series(cpu_percent=VALUES), shows_band=True))) == {"used", "highest"}
+    assert set(lines(app_charts.memory(AXIS, app_series(memory_used_bytes=VALUES), shows_band=False))) == {"used"}
+
+
+def test_a_limit_that_was_set_later_begins_there() -> None:
+    limits = [None, None, 1024.0, 1024.0]
+    shown = lines(app_charts.memory(AXIS, app_series(memory_limit_bytes=limits), shows_band=False))
+    assert shown["limit"] == limits
+
+
+def test_an_apps_shares_are_percent_of_its_server_and_of_its_limit() -> None:
+    shown = lines(app_charts.cpu_shares(AXIS, app_series(cpu_percent=[100.0] * 4, cpu_limit_cores=[0.5] * 4), 4))
+    assert (shown["of the server"][0], shown["of its limit"][0]) == (25, 200)
+    assert lines(app_charts.cpu_shares(AXIS, app_series(cpu_percent=[100.0] * 4), None)) == {"of the server": EMPTY}
+
+
+@pytest.mark.parametrize(("highest", "expected"), [(0, {"dtick": 1}), (4, {"dtick": 1}), (5, {"tickformat": "d"})])
+def test_what_is_counted_has_an_axis_of_whole_numbers(highest: float, expected: dict[str, Any]) -> None:
+    axis = app_charts.restarts(AXIS, app_series(restart_count=[0, None, 0, highest]))["layout"]["yaxis"]
+    assert axis.items() >= expected.items()
+    assert ("dtick" in axis) != ("tickformat" in axis)

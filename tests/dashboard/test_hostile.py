@@ -2,7 +2,9 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -12,7 +14,7 @@ from django.test import Client
 from activity.record import record
 from activity.types import ActivityType
 from metrics.models import Server, ServerState, Tag
-from metrics.probe.reading import Facts, Filesystem, InterfaceCounters
+from metrics.probe.reading import Container, Facts, Filesystem, Health, InterfaceCounters, State
 from tests.dashboard import fleet
 
 HOSTILE = [
@@ -36,6 +38,11 @@ def server() -> Server:
     name, notes = "".join(HOSTILE)[:64], "\n".join(HOSTILE)
     Server.objects.filter(pk=server.pk).update(name=name, notes=notes)
     Tag.objects.create(name="<b>unused</b>")
+    named = [named_by(number, text) for number, text in enumerate(HOSTILE)]
+    crashed = [replace(one, state=State.EXITED, exit_code=1) for one in named[1:]]
+    for minute, containers in enumerate((named, [named[0], *crashed], [named[0], *crashed])):
+        at = datetime.now(UTC) - (3 - minute) * fleet.MINUTE
+        fleet.looked(server, at, *containers, logs={one.id: HOSTILE for one in crashed} if minute == 2 else None)
     sizes = {"total_bytes": 4096, "used_bytes": 1024, "available_bytes": 1024}
     for number in range(2):
         fleet.polled(
@@ -53,17 +60,25 @@ def server() -> Server:
     return fleet.current(server)
 
 
+def named_by(number: int, text: str) -> Container:
+    """A container that is called by this text in every field."""
+    fields = dict.fromkeys(("image", "image_id", "project", "service"), text)
+    return fleet.container(text, id=f"{number:064}", health=Health.UNHEALTHY, restart_policy=text[:20], **fields)
+
+
 def pages(server: Server) -> list[str]:
+    apps = [f"{app.get_absolute_url()}{part}" for app in server.apps.all()[:3] for part in ("", "/table/cpu?period=1h")]
+    apps += ["/apps", f"/activity?app={server.apps.all()[0].pk}", "/admin/metrics/app/"]
     one = [f"/servers/{server.pk}{part}" for part in ("", "/edit", "/delete", "/prepare")]
     tables = [f"/servers/{server.pk}/table/{chart}?period=1h" for chart in ("disk", "network", "temperatures")]
     lists = [f"/admin/{model}/" for model in ("metrics/server", "activity/activitylog")]
-    return ["/", "/servers", "/activity", *one, *tables, *lists, f"/admin/metrics/server/{server.pk}/change/"]
+    return ["/", "/servers", "/activity", *apps, *one, *tables, *lists, f"/admin/metrics/server/{server.pk}/change/"]
 
 
 def test_every_page_shows_hostile_text_as_text(admin_browser: Client, server: Server) -> None:
     for address in pages(server):
         shown = admin_browser.get(address).content.decode()
-        assert "alert(1)" in shown or "/table/network" in address, address
+        assert "alert(1)" in shown or "/table/" in address, address
         outside = re.sub(r'<script id="figures" type="application/json">.*?</script>', "", shown)
         assert not re.search(r"<script>|<img src=x|<!--$|\"onload=", outside), address
         assert "<b>unused" not in shown
@@ -96,6 +111,31 @@ def test_figures_carry_names_as_text_and_are_figures(admin_browser: Client, serv
     assert not [text for text in texts if "<" in text]
 
 
+def test_figures_of_an_app_carry_its_events_as_text(admin_browser: Client, server: Server) -> None:
+    for app in server.apps.all():
+        found = admin_browser.get(f"{app.get_absolute_url()}/charts?period=1h").json()["charts"]
+        figures = [go.Figure(chart["figure"]) for chart in found.values()]
+        assert len(figures) >= 3
+        traces = [trace for chart in found.values() for trace in chart["figure"]["data"]]
+        texts = [text for trace in traces for text in (trace["name"], *trace.get("text", [])) if text]
+        assert any("alert(1)" in text for text in texts) is app.crash_cards.exists()
+        assert not [text for text in texts if "<" in text]
+
+
+def test_the_last_lines_of_a_crash_are_text(admin_browser: Client, server: Server) -> None:
+    app = next(app for app in server.apps.all() if app.crash_cards.exists())
+    shown = admin_browser.get(app.get_absolute_url()).content.decode()
+    [log] = re.findall(r'<pre class="log-lines"[^>]*>(.*?)</pre>', shown, re.DOTALL)
+    assert unescape(log).split("\n")[0] == HOSTILE[0]
+    assert "<" not in log
+
+
+def test_the_api_gives_an_apps_text_itself(api: Client, server: Server) -> None:
+    found = api.get(f"/api/v1/servers/{server.pk}/apps").json()["data"]["apps"]
+    assert {HOSTILE[0], HOSTILE[1]} <= {app["container_name"] for app in found}
+    assert set(HOSTILE) == {app["image"] for app in found}
+
+
 def names(chart: dict[str, Any]) -> list[str]:
     return [trace["name"] for trace in chart["figure"]["data"]]
 
@@ -110,8 +150,8 @@ def test_a_table_names_what_it_shows_as_it_is_called(admin_browser: Client) -> N
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_is_searched_for_comes_back_as_text(admin_browser: Client, server: Server, text: str) -> None:
-    for address in ("/servers", "/activity", "/"):
-        asked = {"q": text, "tag": text, "status": text, "sort": text, "period": text, "kind": text, "server": text}
+    for address in ("/servers", "/apps", "/activity", "/"):
+        asked = dict.fromkeys(("q", "tag", "status", "state", "sort", "period", "kind", "server", "app"), text)
         shown = admin_browser.get(address, asked).content.decode()
         assert not re.search(r"<script>|<img src=x|\"onload=", shown)
 

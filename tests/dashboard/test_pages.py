@@ -32,11 +32,11 @@ def rows(browser: Client, address: str) -> list[str]:
     return re.findall(r'<a href="/servers/\d+">([^<]+)</a>', table)
 
 
-@pytest.mark.parametrize("address", ["/", "/servers", "/activity"])
+@pytest.mark.parametrize("address", ["/", "/servers", "/apps", "/activity"])
 def test_a_page_without_servers_says_so(admin_browser: Client, address: str) -> None:
     shown = page(admin_browser, address)
     assert "Traceback" not in shown
-    assert ("There are no servers yet" in shown) == (address != "/activity")
+    assert ("There are no servers yet" in shown) == (address in ("/", "/servers"))
 
 
 def test_only_an_administrator_may_add_the_first_server(admin_browser: Client, viewer_browser: Client) -> None:
@@ -226,7 +226,7 @@ def test_a_table_of_no_such_chart_is_not_there(admin_browser: Client) -> None:
 
 def test_the_silence_of_the_poller_stands_on_every_page(admin_browser: Client) -> None:
     Heartbeat.objects.beat("poll", datetime.now(UTC) - timedelta(minutes=5))
-    for address in ("/", "/servers", "/activity"):
+    for address in ("/", "/servers", "/apps", "/activity"):
         assert "The poller gave no sign of life for 5 min" in page(admin_browser, address)
     Heartbeat.objects.beat("poll", datetime.now(UTC))
     assert "no sign of life" not in page(admin_browser, "/")
