@@ -1,15 +1,25 @@
 """What is known of one server's containers from poll to poll: the last list, and what inspections added. Pure."""
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from metrics.probe.reading import AppsStatus, Container, Containers, Engine, EngineAnswer, Reading, State
+from metrics.probe.reading import (
+    AppsStatus,
+    Container,
+    Containers,
+    ContainerUsage,
+    Engine,
+    EngineAnswer,
+    Reading,
+    State,
+)
 
 LIST_EVERY = 5  # polls between two lists where nothing came or went
 INSPECTED_AT_ONCE = 100
 MOST_INSPECTIONS = 2  # requests in one poll; the rest waits for the next ones
+WITH_PROCESSES = frozenset({State.RUNNING, State.PAUSED, State.RESTARTING})
 MOST_TELLING = (
     AppsStatus.NOT_ALLOWED,
     AppsStatus.DAEMON_DOWN,
@@ -32,15 +42,18 @@ class KnownContainers:
         self._by_id: dict[str, Container] = {}
         self._engines: dict[Engine, EngineAnswer] = {}
         self._listed_ago = LIST_EVERY
+        self._disagreed: set[str] = set()
+        self._is_doubtful = False
         self._details: dict[str, tuple[object, dict[str, Any]]] = {}
         self._refused: set[Engine] = set()  # engines that told nothing when asked, until they list again
 
     @property
     def wants_list(self) -> bool:
-        """Whether to ask for a list at the next poll: after some polls, where something changes unseen, or where a
-        helper lists anyway."""
+        """Whether to ask for a list at the next poll: after some polls, where something changes unseen, where an engine
+        had not noticed yet what came or went, or where a helper lists anyway."""
         return (
             self._listed_ago >= LIST_EVERY
+            or self._is_doubtful
             or any(answer.way == "helper" for answer in self._engines.values())
             or any(one.health or one.state is State.RESTARTING for one in self._listed())
         )
@@ -53,6 +66,7 @@ class KnownContainers:
         if reading.engines is not None:
             self._engines, self._listed_ago = reading.engines, 1
             self._refused.clear()
+            self._compare(reading.usages)
         listed = {one.id: one for one in self._listed()}
         usages = reading.usages or {}
         signatures = {i: _signature(one, usages[i].cgroup if i in usages else None) for i, one in listed.items()}
@@ -73,6 +87,15 @@ class KnownContainers:
 
     def _listed(self) -> Iterable[Container]:
         return (one for answer in self._engines.values() for one in (answer.containers or {}).values())
+
+    def _compare(self, usages: Mapping[str, ContainerUsage] | None) -> None:
+        """See whether the list and the cgroups agree about what runs; disagreeing twice is not a matter of time."""
+        disagreed = {
+            one.id
+            for one in self._listed()
+            if usages is not None and (one.state in WITH_PROCESSES) != (one.id in usages)
+        }
+        self._is_doubtful, self._disagreed = bool(disagreed - self._disagreed), disagreed
 
     def _known(self, container_id: str, signature: object) -> dict[str, Any]:
         """What an inspection told of it as it is now."""
