@@ -305,13 +305,13 @@ ask_about() {
   echo "@@$nonce $what"
   echo "$way"
   case $what in
-    inspect) page='json' ;;
-    logs) page='logs?stdout=1&stderr=1&tail=50' ;;
+    inspect) page='json' after='\n' ;;
+    logs) page='logs?stdout=1&stderr=1&tail=50' after='' ;;
   esac
   for id in $ids; do urls="$urls http://localhost/containers/$id/$page"; done
   # shellcheck disable=SC2086  # one word a container
   case $way in
-    socket) limit 4 curl -sf --unix-socket "$socket" -w '\n' $urls ;;
+    socket) limit 4 curl -sf --unix-socket "$socket" -w "$after" $urls ;;
     cli) "${what}_by_cli" ;;
   esac </dev/null 2>&1 | head -c 2000000 | packed
 }
