@@ -1,17 +1,16 @@
 """The only writer of samples, of what servers are made of, and of their state."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import models, transaction
 
 from activity.record import record
 from activity.types import ActivityType
-from metrics import app_transitions, backoff, crash_cards, transitions
+from metrics import app_transitions, backoff, bulk, crash_cards, sample_rows, transitions
 from metrics.collect import Collected
 from metrics.failures import Failure
 from metrics.known_apps import AppChange, Followed, KnownApps
@@ -33,9 +32,7 @@ from metrics.models import (
 from metrics.models.fields import slot_at, slot_key
 from metrics.models.parts import Part
 from metrics.probe import deltas
-from metrics.probe.container_rates import ContainerFigures
 from metrics.probe.deltas import Sample
-from metrics.probe.reading import Container as Seen
 from metrics.probe.reading import Containers, Reading
 from metrics.transitions import Change, Reachability
 
@@ -93,8 +90,8 @@ def save(polls: Sequence[Polled], interval: timedelta) -> None:
             else:
                 _succeed(poll, poll.outcome, interval, rows)
         for model, values in rows.samples.items():
-            _insert(model, values)
-        _update_states(rows.states)
+            bulk.insert(model, values)
+        bulk.update(ServerState, "server_id", STATE_FIELDS, rows.states)
         for server, at, change in rows.changes:
             record(change.kind, change.message, server=server, result=change.result, details=change.details, at=at)
         for at, way, one in rows.app_changes:
@@ -114,7 +111,7 @@ def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Row
         crash_cards.keep(server, collected.logs)
     slot = slot_at(poll.at)
     key = slot_key(slot, server.pk)
-    rows.samples[ServerMetrics].append(_server_row(key, collected.sample))
+    rows.samples[ServerMetrics].append(sample_rows.server(key, collected.sample))
     _add_parts(server, poll.at, slot, collected.sample, rows)
     rows.changes += [(server, poll.at, change) for change in changes]
     _set(state, after)
@@ -173,36 +170,6 @@ def clock_skew(reading: Reading, received_at: datetime) -> int | None:
     return round(skew) if abs(skew) < 2**31 else None
 
 
-def _server_row(key: int, sample: Sample) -> tuple[Any, ...]:
-    """A ServerMetrics row, in the order of its fields."""
-    cpu, memory, swap, disk = sample.cpu, sample.memory, sample.swap, sample.disk
-    root = next((one for one in sample.filesystems or () if one.mount == "/"), None)
-    rates, pressure = sample.network_rates, sample.pressure or {}
-    averages = [pressure.get(name) for name in ("cpu", "memory", "io")]
-    return (
-        key,
-        *((cpu.busy, cpu.user, cpu.system, cpu.iowait, cpu.steal) if cpu else [None] * 5),
-        _core_bytes(sample.cores),
-        *((memory.total_bytes, memory.used_bytes, memory.cache_bytes) if memory else [None] * 3),
-        *((swap.total_bytes, swap.used_bytes) if swap else [None] * 2),
-        *((root.total_bytes, root.used_bytes, root.available_bytes) if root else [None] * 3),
-        *((disk.read_bytes_per_second, disk.written_bytes_per_second, disk.busy_percent) if disk else [None] * 3),
-        *((sample.network.receive_bytes, sample.network.transmit_bytes) if sample.network else [None] * 2),
-        *((rates.receive_bytes_per_second, rates.transmit_bytes_per_second) if rates else [None] * 2),
-        *(sample.load or [None] * 3),
-        sample.uptime_seconds,
-        sample.measured_seconds,
-        *(value for one in averages for value in ((one.avg10_percent, one.avg60_percent) if one else (None, None))),
-    )
-
-
-def _core_bytes(cores: dict[int, float]) -> bytes | None:
-    """A byte per core, in half percents; 255 where it is not known."""
-    if not cores:
-        return None
-    return bytes(round(cores[n] * 2) if n in cores else 255 for n in range(min(max(cores) + 1, 1024)))
-
-
 def _add_parts(server: Server, at: datetime, slot: int, sample: Sample, rows: _Rows) -> None:
     """The rows of the parts that a sample saw."""
     filesystems = {one.mount: one for one in sample.filesystems or ()}
@@ -239,7 +206,7 @@ def _add_apps(poll: Polled, collected: Collected, seen: Containers, state: Serve
     for container_id, app_id in followed.ids.items():
         if one := seen.by_id.get(container_id):
             rows.samples[ContainerMetrics].append(
-                _container_row(slot_key(slot, app_id), one, figures.get(container_id))
+                sample_rows.container(slot_key(slot, app_id), one, figures.get(container_id))
             )
     state.apps_status, state.apps_way, state.apps_revision = str(seen.status), seen.way, seen.revision
     state.apps_answered = _answered(seen)
@@ -267,28 +234,6 @@ def _followed(poll: Polled, seen: Containers, collected: Collected, state: Serve
     )
 
 
-def _container_row(key: int, seen: Seen, figures: ContainerFigures | None) -> tuple[Any, ...]:
-    """A ContainerMetrics row, in the order of its fields."""
-    if figures is None:
-        return (key, seen.state, *[None] * 11, seen.restart_count)
-    return (
-        key,
-        seen.state,
-        figures.cpu_percent,
-        figures.cpu_limit_cores,
-        figures.memory_bytes,
-        figures.memory_limit_bytes,
-        figures.pids,
-        figures.receive_bytes,
-        figures.transmit_bytes,
-        figures.receive_bytes_per_second,
-        figures.transmit_bytes_per_second,
-        figures.read_bytes_per_second,
-        figures.written_bytes_per_second,
-        seen.restart_count,
-    )
-
-
 def _tell(app: App, change: Change, way: str, at: datetime) -> None:
     """Into the activity log, and onto a crash card."""
     record(
@@ -302,52 +247,6 @@ def _tell(app: App, change: Change, way: str, at: datetime) -> None:
     )
     if change.kind == ActivityType.APP_CRASHED:
         crash_cards.make(app, way, at)
-
-
-def _insert(model: type[models.Model], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Many rows in one statement; a row that is there already stands. bulk_create costs twenty times as much."""
-    fields: Sequence[Any] = model._meta.concrete_fields
-    columns = ", ".join(field.column for field in fields)
-    marks = ", ".join(["%s"] * len(fields))
-    _execute_many(
-        f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING",
-        [_stored(fields, row) for row in rows],
-    )
-
-
-def _update_states(states: list[ServerState]) -> None:
-    fields: list[Any] = [ServerState._meta.get_field(name) for name in STATE_FIELDS]
-    columns = ", ".join(f"{field.column} = %s" for field in fields)
-    _execute_many(
-        f"UPDATE {ServerState._meta.db_table} SET {columns} WHERE server_id = %s",
-        [(*_stored(fields, [getattr(state, field.attname) for field in fields]), state.pk) for state in states],
-    )
-
-
-def _stored(fields: Iterable[Any], values: Iterable[Any]) -> tuple[Any, ...]:
-    """Values as their columns keep them."""
-    return tuple(_keeper(field)(value) for field, value in zip(fields, values, strict=True))
-
-
-@cache
-def _keeper(field: Any) -> Callable[[Any], Any]:
-    """What a value becomes in its column, found once for each; a number that the column cannot hold is as good as
-    unknown."""
-    if not isinstance(field, models.IntegerField):
-        return lambda value: field.get_db_prep_save(value, connection)
-    lowest, highest = connection.ops.integer_field_range(field.get_internal_type())
-
-    def held(value: Any) -> int | None:
-        stored: int | None = field.get_prep_value(value)
-        return stored if stored is None or lowest <= stored <= highest else None
-
-    return held
-
-
-def _execute_many(sql: str, rows: list[tuple[Any, ...]]) -> None:
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.executemany(sql, rows)
 
 
 def prune(before: datetime) -> int:

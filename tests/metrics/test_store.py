@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, models
 
 from activity.models import ActivityLog
-from metrics import store
+from metrics import bulk, sample_rows, store
 from metrics.collect import Collected
 from metrics.failures import Failure, Reason
 from metrics.models import (
@@ -307,7 +307,7 @@ def test_a_skew_that_is_none_is_unknown(server: Server, booted_at: int | None) -
 @pytest.fixture
 def day(server: Server) -> datetime:
     """A day of samples, one in ten minutes, from AT on; gives its end."""
-    store._insert(
+    bulk.insert(
         ServerMetrics,
         [
             (slot_key(slot_at(AT) + 600 * n, server.pk), *[None] * (len(ServerMetrics._meta.concrete_fields) - 1))
@@ -417,7 +417,7 @@ def test_unknown_stays_unknown_both_ways(field: Any) -> None:
 
 
 def test_cores_are_kept_in_half_percents() -> None:
-    row = ServerMetrics(cores_percent=store._core_bytes({0: 12.26, 2: 100.0, 3: 0.0}))
+    row = ServerMetrics(cores_percent=sample_rows.core_bytes({0: 12.26, 2: 100.0, 3: 0.0}))
     assert row.core_percents == [12.5, None, 100.0, 0.0]
 
 
