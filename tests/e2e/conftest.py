@@ -45,12 +45,11 @@ def product(tmp_path_factory: pytest.TempPathFactory, machine: Sshd, keys_folder
     serve = Serve(tmp_path_factory.mktemp("product"))
     try:
         serve.start()
-        maker = "from django.contrib.auth import get_user_model as model; model().objects.create_superuser"
-        _manage(serve, "shell", "--no-imports", "-c", f"{maker}({NAME!r}, password={PASSWORD!r})")
+        add_administrator(serve)
         add = ("add_server", "--hostname", "127.0.0.1", "--user", machine.user, "--key", str(keys_folder / "id"))
         tags = ("--tag", "production", "--tag", "frankfurt")
-        _manage(serve, *add, "web-01", "--port", str(machine.port), *tags, "--accept-host-key", machine.fingerprint)
-        _manage(serve, *add, "db-01", "--port", "1")
+        manage(serve, *add, "web-01", "--port", str(machine.port), *tags, "--accept-host-key", machine.fingerprint)
+        manage(serve, *add, "db-01", "--port", "1")
         until(lambda: serve.samples() >= 6, 90, "a few samples of both servers")
         yield serve
     finally:
@@ -100,6 +99,23 @@ def signed_in(visit: Open, session: Any) -> Open:
     return lambda path, **options: visit(path, storage_state=session, **options)
 
 
+def add_administrator(serve: Serve) -> None:
+    maker = "from django.contrib.auth import get_user_model as model; model().objects.create_superuser"
+    run(serve, f"{maker}({NAME!r}, password={PASSWORD!r})")
+
+
+def run(serve: Serve, code: str) -> None:
+    """Beside the product that runs, over its own database."""
+    manage(serve, "shell", "--no-imports", "-c", code)
+
+
+def manage(serve: Serve, *command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", *command], cwd=ROOT, env=serve.environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def sign_in(page: Page) -> None:
     page.get_by_label("Username").fill(NAME)
     page.get_by_label("Password").fill(PASSWORD)
@@ -124,10 +140,3 @@ def _listen(page: Page, complaints: list[str]) -> None:
 def _was_left(asked: Any) -> bool:
     """Whether the page was left before the answer came."""
     return "ERR_ABORTED" in str(asked.failure)
-
-
-def _manage(serve: Serve, *command: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "manage.py", *command], cwd=ROOT, env=serve.environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr

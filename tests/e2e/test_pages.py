@@ -21,7 +21,8 @@ VALUES = "fields => fields.map(field => field.value)"
 TOO_WIDE = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText.slice(0, 60))"
 START = "document.querySelector('.plot').layout.xaxis.range[0]"
 HOSTILE = """<img src=x onerror="document.title='hacked'"><b>bold</b>"""
-PAGES = ["/", "/servers", WEB_01, f"{WEB_01}/edit", f"{WEB_01}/prepare", "/servers/3", "/servers/add", "/activity"]
+PAGES = ["/", "/servers", WEB_01, f"{WEB_01}/edit", f"{WEB_01}/prepare", "/servers/3", "/servers/add"]
+PAGES += ["/apps", "/activity"]
 
 
 def ranges(page: Page) -> list[Any]:
