@@ -20,6 +20,7 @@ MOUNTS, FOLDERS = 0x20000, 0x200  # CLONE_NEWNS, CLONE_FS
 CGROUPS = Path("/sys/fs/cgroup")
 NAMESPACE = "/proc/thread-self/ns/mnt"
 SOCKET = "/run/docker.sock"
+OWN_SOCKET = "/run/docker-of-tests.sock"  # there is none outside, so that no other daemon is ever told anything
 PODMAN = "/usr/bin/podman"
 BUSYBOX = Path("/bin/busybox")
 SECONDS = 30.0
@@ -36,6 +37,7 @@ class Daemon:
         self._data = data
         self._command = [
             *("nsenter", f"--mount=/proc/self/fd/{mounts}", "dockerd", "--live-restore", f"--data-root={data}"),
+            *(f"--host=unix://{SOCKET}", f"--host=unix://{OWN_SOCKET}"),
             *("--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"),
             *("--exec-opt=native.cgroupdriver=cgroupfs", f"--cgroup-parent=/{cgroup}/docker"),
         ]
@@ -132,7 +134,11 @@ def docker(*arguments: str, given: bytes = b"") -> str:
 
 def _docker(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        ["docker", "-H", f"unix://{SOCKET}", *arguments], input=given, capture_output=True, timeout=SECONDS, check=False
+        ["docker", f"--host=unix://{OWN_SOCKET}", *arguments],
+        input=given,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
     )
 
 

@@ -27,7 +27,7 @@ from metrics.probe.reading import AppsStatus, Container, Containers, State
 from metrics.ssh import Target
 from metrics.store import Polled
 from tests.conftest import AT
-from tests.docker import SOCKET, Daemon, docker, hidden, machine, make_image, until
+from tests.docker import OWN_SOCKET, SOCKET, Daemon, docker, hidden, machine, make_image, until
 from tests.metrics import fleet
 from tests.sshd import Sshd
 
@@ -463,7 +463,7 @@ def test_a_service_that_compose_recreates_is_updated(watched: Watch) -> None:
 
 
 def test_fifty_containers_have_a_row_each_in_one_poll(watched: Watch) -> None:
-    each = f"docker -H unix://{SOCKET} run -d --name app-{{}} --network=none {OLD} sleep 1000"
+    each = f"docker --host=unix://{OWN_SOCKET} run -d --name app-{{}} --network=none {OLD} sleep 1000"
     subprocess.run(["xargs", "-P4", "-I{}", *each.split()], input="\n".join(map(str, range(50))), text=True, check=True)
     assert kinds(watched.poll()) == ["app_installed"] * 50
     apps = set(App.objects.values_list("pk", flat=True))
