@@ -29,6 +29,7 @@ def main(url: str, server: str, app: str) -> None:
         page.goto(f"/servers/{server}/apps/{app}?period=1h")
         drawn(page)
         page.screenshot(path=PICTURES / "app.png")
+        page.locator(".crash").first.screenshot(path=PICTURES / "crash.png")
         browser.close()
 
 
