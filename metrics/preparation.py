@@ -136,8 +136,9 @@ def _containers(reading: Reading) -> dict[str, Any]:
     if reading.containers is None:
         return {"part": "Containers", "seen": False, "remedy": OLD_PROBE}
     status, way = reading.containers.status, reading.containers.way
-    label = f"Containers: {app_access.LABELS[status].lower()}" if status not in app_access.READABLE else "Containers"
-    return {"part": label, "seen": status in app_access.READABLE, "remedy": app_access.explanation(way)}
+    is_seen, label = status in app_access.READABLE, app_access.LABELS[status]
+    name = "Containers" if is_seen else f"Containers: {label[0].lower()}{label[1:]}"
+    return {"part": name, "seen": is_seen, "remedy": app_access.explanation(way)}
 
 
 def _read_once(server: Server) -> Reading:

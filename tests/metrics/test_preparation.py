@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from activity.models import ActivityLog
-from metrics import authorized_keys, preparation, servers, tasks
+from metrics import app_access, authorized_keys, preparation, servers, tasks
 from metrics.models import Preparation, Server
 from metrics.preparation import PARTS
-from metrics.probe.reading import Reading
+from metrics.probe.reading import AppsStatus, Containers, Reading
 from metrics.servers import Secret
 from tests.dashboard import fleet
 from tests.sshd import Sshd
@@ -68,7 +68,9 @@ def test_a_confirmed_key_is_pinned_then_signed_in_and_reported(server: Server, s
     assert server.host_keys.get().fingerprint == sshd.fingerprint
     assert sshd.logins() == 1
     report = {part["part"]: part for part in begun.report}
-    assert list(report) == [part.name for part in PARTS]
+    *names, containers = report
+    assert names == [part.name for part in PARTS]
+    assert containers.startswith("Containers")
     assert report["CPU and cores"] == {"part": "CPU and cores", "seen": True, "remedy": ""}
     assert report["Memory"]["seen"]
     assert kinds(server) == ["server_added", "started", "host_key_accepted", "complete"]
@@ -88,9 +90,31 @@ def test_the_restricted_line_lets_the_probe_in(sshd: Sshd) -> None:
 
 
 def test_what_is_not_seen_comes_with_what_mends_it() -> None:
-    for part, found in zip(PARTS, preparation.report(Reading()), strict=True):
+    *parts, containers = preparation.report(Reading())
+    for part, found in zip(PARTS, parts, strict=True):
         assert found == {"part": part.name, "seen": False, "remedy": part.remedy}
         assert part.remedy.endswith(".")
+    assert containers["part"] == "Containers"
+    assert "paste the one" in containers["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("status", "way", "name", "is_seen"),
+    [
+        (AppsStatus.OK, "socket", "Containers", True),
+        (AppsStatus.NO_CONTAINERS, "cli", "Containers", True),
+        (AppsStatus.NO_DOCKER, "absent", "Containers: no Docker", False),
+        (AppsStatus.NOT_ALLOWED, "denied", "Containers: not allowed", False),
+        (AppsStatus.DAEMON_DOWN, "down", "Containers: daemon down", False),
+        (AppsStatus.UNREADABLE, "stale", "Containers: not readable", False),
+    ],
+)
+def test_whether_containers_can_be_listed_is_told_with_the_way(
+    status: AppsStatus, way: str, name: str, is_seen: bool
+) -> None:
+    found = preparation.report(Reading(containers=Containers(status, {}, way=way)))[-1]
+    assert found == {"part": name, "seen": is_seen, "remedy": app_access.explanation(way)}
+    assert found["remedy"]
 
 
 def test_a_scan_of_a_closed_port_says_what_to_do(server: Server, sshd: Sshd) -> None:
