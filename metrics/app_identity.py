@@ -10,14 +10,17 @@ from datetime import UTC, datetime
 
 from metrics.probe.reading import Container, Engine
 
-BEING_REPLACED = re.compile(r"[0-9a-f]{12}_")  # how compose calls one while it puts another in its place
+BEING_REPLACED = re.compile(r"[0-9a-f]{12}_")  # how compose calls the old one (v1) or the new one (v2) of a replacement
 LONG_AGO = datetime(1980, 1, 1, tzinfo=UTC)
 
 
 def keys(containers: Iterable[Container]) -> dict[str, Container]:
-    """The containers by their apps' keys. Of several that claim one key the youngest has it."""
+    """The containers by their apps' keys. Of several that claim one key the youngest has it.
+
+    While compose puts one in another's place, the one that has the name for good is the app.
+    """
     found: dict[str, Container] = {}
-    for one in sorted(containers, key=lambda one: (one.created_at or LONG_AGO, one.id), reverse=True):
+    for one in sorted(containers, key=_precedence, reverse=True):
         key = _key(one)
         if key in found:
             if BEING_REPLACED.match(one.name):
@@ -42,6 +45,10 @@ def matched(found: Mapping[str, Container], known: Mapping[str, str]) -> dict[st
     by_container = {container_id: key for key, container_id in known.items() if key not in same}
     renamed = {key: by_container[one.id] for key, one in found.items() if key not in same and one.id in by_container}
     return same | renamed
+
+
+def _precedence(container: Container) -> tuple[bool, datetime, str]:
+    return not BEING_REPLACED.match(container.name), container.created_at or LONG_AGO, container.id
 
 
 def _key(container: Container) -> str:
