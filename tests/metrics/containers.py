@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
+
+from hypothesis import strategies as st
 
 from activity.models import ActivityLog
 from metrics import store
@@ -21,6 +23,27 @@ from tests.metrics.probe.answers import container_capture, packed
 
 HOUR = timedelta(hours=1)
 DOCKER = frozenset({Engine.DOCKER})
+UNHEALTHY, HEALTHY, STARTING = Health.UNHEALTHY, Health.HEALTHY, Health.STARTING
+
+INSTANTS = st.none() | st.datetimes(datetime(1980, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC))
+ANY_CONTAINER = st.builds(
+    Container,
+    id=st.sampled_from(["a" * 64, "b" * 64]),
+    name=st.sampled_from(["web", "db"]),
+    state=st.sampled_from(State),
+    engine=st.sampled_from([None, *Engine]),
+    image=st.sampled_from(["", "shop:1", "shop:2"]),
+    image_id=st.sampled_from(["", "1" * 64, "2" * 64]),
+    health=st.sampled_from([None, *Health]),
+    exit_code=st.none() | st.integers(0, 255),
+    is_out_of_memory=st.none() | st.booleans(),
+    restart_count=st.none() | st.integers(0, 2**31 - 1),
+    restart_policy=st.sampled_from(["", "no", "always", "on-failure", "unless-stopped"]),
+    created_at=INSTANTS,
+    started_at=INSTANTS,
+    finished_at=INSTANTS,
+    is_bare=st.booleans(),
+)
 
 
 def id_of(name: str) -> str:
@@ -128,6 +151,3 @@ def news() -> list[tuple[str, str]]:
     """What was told about apps, oldest first: (app, kind)."""
     told = ActivityLog.objects.filter(activity_type__startswith="app_").order_by("id")
     return [(name, kind.removeprefix("app_")) for name, kind in told.values_list("app_name", "activity_type")]
-
-
-UNHEALTHY, HEALTHY, STARTING = Health.UNHEALTHY, Health.HEALTHY, Health.STARTING
