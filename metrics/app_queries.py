@@ -168,7 +168,7 @@ def app_history(app: App, span: Span) -> AppHistory:
 def _states(app: App, span: Span) -> list[State | None]:
     """The last state in each step; None is a gap."""
     found: list[State | None] = [None] * span.points
-    for step, status in samples.owner_rows(ContainerMetrics, app.server_id, app.pk, span, "m.status"):
+    for step, _, status in sorted(samples.owner_rows(ContainerMetrics, app.server_id, app.pk, span, "slot, m.status")):
         found[step] = STATES[status]
     return found
 
