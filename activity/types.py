@@ -47,6 +47,7 @@ class ActivityType(StrEnum):
     APP_UNHEALTHY = "app_unhealthy"
     APP_RECOVERED = "app_recovered"
     APP_OUT_OF_MEMORY = "app_out_of_memory"
+    APPS_CHANGED = "apps_changed"
     APPS_UNREADABLE = "apps_unreadable"
     APPS_READABLE = "apps_readable"
     SYSTEM_STARTUP = "system_startup"
@@ -94,6 +95,7 @@ TRAITS: dict[ActivityType, Traits] = {
     ActivityType.APP_UNHEALTHY: Traits("App unhealthy", "heart", Level.CRITICAL),
     ActivityType.APP_RECOVERED: Traits("App recovered", "heart", Level.OK),
     ActivityType.APP_OUT_OF_MEMORY: Traits("App out of memory", "exclamation-triangle", Level.CRITICAL),
+    ActivityType.APPS_CHANGED: Traits("Many apps changed", "cube", Level.WARNING),
     ActivityType.APPS_UNREADABLE: Traits("Apps not readable", "eye-slash", Level.WARNING),
     ActivityType.APPS_READABLE: Traits("Apps readable again", "eye", Level.OK),
     ActivityType.SYSTEM_STARTUP: Traits("Monitor started", "power"),

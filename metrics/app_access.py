@@ -25,8 +25,9 @@ EXPLANATIONS = {
     "down": "Docker is there, but its daemon does not answer: systemctl status docker tells why.",
     "slow": "The engine did not answer within four seconds: check the server's load.",
     "uncurled": "The account may ask Docker, but has neither curl nor docker to do it with: apt install curl.",
-    "stale": "The helper's list is more than three minutes old: systemctl status tomo-containers.timer tells why.",
-    "garbled": "The engine's answer makes no sense: check what listens at its socket, and gzip and base64.",
+    "stale": "The helper's list is more than 90 seconds old: systemctl status tomo-containers.timer tells why.",
+    "garbled": "The engine's answer makes no sense, or is larger than is taken: check what listens at its socket, and"
+    " that there are gzip and base64.",
 }
 
 

@@ -55,7 +55,9 @@ def _key(container: Container) -> str:
     if container.is_bare:
         return f"id:{container.id}"
     own = _own_name(container)
-    return f"podman:{own}" if container.engine is Engine.PODMAN else own
+    if container.engine is Engine.PODMAN:
+        return f"podman:{own}"
+    return f"docker:{own}" if own.startswith(("id:", "podman:", "docker:")) else own
 
 
 def _own_name(container: Container) -> str:

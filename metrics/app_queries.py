@@ -1,9 +1,10 @@
 """What one asks about apps; the answers are frozen, and every face renders the same ones."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection, models
@@ -175,13 +176,11 @@ def _states(app: App, span: Span) -> list[State | None]:
 
 def _instances(app: App, span: Span) -> list[Container | None]:
     """The container that an app had at the end of each step; None before it is known of any."""
-    known = list(app.containers.all())
-    found: list[Container | None] = []
-    for step in range(span.points):
-        end = span.start + (step + 1) * span.step
-        before = [one for one in known if one.first_seen_at.timestamp() < end]
-        found.append(before[-1] if before else None)
-    return found
+    start, end = datetime.fromtimestamp(span.start, UTC), datetime.fromtimestamp(span.end, UTC)
+    known = list(app.containers.filter(Q(replaced_at=None) | Q(replaced_at__gt=start), first_seen_at__lt=end))
+    since = [one.first_seen_at.timestamp() for one in known]
+    places = [bisect_left(since, span.start + (step + 1) * span.step) for step in range(span.points)]
+    return [known[place - 1] if place else None for place in places]
 
 
 def app_sparklines(app_ids: Sequence[int], span: Span) -> dict[int, list[float | None]]:

@@ -1,5 +1,6 @@
 """What happened to an app between two polls: two readings of it in, what is worth recording out. Pure."""
 
+from datetime import datetime
 from signal import Signals
 
 from activity.types import ActivityType, Result
@@ -108,7 +109,8 @@ def _recreated(app: str, before: Container, now: Container) -> list[Change]:
 
 def _life(app: str, before: Container, now: Container, *, is_new: bool, has_rebooted: bool) -> list[Change]:
     """Started, stopped, crashed, restarted."""
-    ran_since = bool(now.started_at and (is_new or (before.started_at and now.started_at > before.started_at)))
+    ran_since = bool(now.started_at and (is_new or _is_later(now.started_at, before.started_at)))
+    is_known_late = bool(now.is_out_of_memory and not before.is_out_of_memory)
     if now.state is State.RUNNING:
         if before.state is State.RUNNING:
             return [] if is_new or has_rebooted else _restarted(app, before, now, ran_since=ran_since)
@@ -121,8 +123,15 @@ def _life(app: str, before: Container, now: Container, *, is_new: bool, has_rebo
     if now.state is State.RESTARTING:
         return _ended(app, now) if before.state is not State.RESTARTING or is_new else []
     if now.state in ENDED:
-        return _ended(app, now) if before.state not in ENDED or ran_since else []
+        return _ended(app, now) if before.state not in ENDED or ran_since or is_known_late else []
+    if before.state is State.RUNNING and is_new:
+        return [Change(ActivityType.APP_STOPPED, f"{app} was created anew and does not run", _about(now))]
     return []  # created, and not started yet
+
+
+def _is_later(now: datetime, before: datetime | None) -> bool:
+    """By whole seconds: lists have no parts of them, inspections do."""
+    return before is not None and int(now.timestamp()) > int(before.timestamp())
 
 
 def _restarted(app: str, before: Container, now: Container, *, ran_since: bool) -> list[Change]:
@@ -135,7 +144,7 @@ def _restarted(app: str, before: Container, now: Container, *, ran_since: bool) 
             message = f"{app} crashed and was restarted {how}"
             return [Change(ActivityType.APP_CRASHED, message, details, Result.FAILURE)]
         message = f"{app} ended and was restarted {how} by its restart policy"
-        return [Change(ActivityType.APP_RESTARTED, message, details)]
+        return [Change(ActivityType.APP_RESTARTED, message, details, Result.FAILURE)]
     return [Change(ActivityType.APP_RESTARTED, f"{app} was restarted", _about(now))] if ran_since else []
 
 

@@ -45,12 +45,24 @@ def collect(probe: ResidentProbe, before: Counters, wanted: Wanted | None = None
     except BadAnswer as wrong:
         raise Failure(Reason.BAD_ANSWER, probe.where, str(wrong)) from None
 
-    def inspect(engine: Engine, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        return docker.inspected(probe.ask_about("inspect", engine, ids))
-
-    reading = replace(reading, containers=probe.containers.seen(reading, inspect))
-    logs = {i: docker.log_lines(probe.ask_about("logs", engine, [i])) for i, engine in (wanted or {}).items()}
+    reading = replace(reading, containers=probe.containers.seen(reading, lambda *about: _inspected(probe, *about)))
+    logs = {i: docker.log_lines(_asked(probe, "logs", engine, [i])) for i, engine in (wanted or {}).items()}
+    logs = {} if probe.is_lost else logs
     return Collected(reading, deltas.sample(reading, before), received_at, time.monotonic() - started, logs)
+
+
+def _inspected(probe: ResidentProbe, engine: Engine, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return docker.inspected(_asked(probe, "inspect", engine, ids))
+
+
+def _asked(probe: ResidentProbe, what: str, engine: Engine, ids: Sequence[str]) -> list[str]:
+    """A further question of a poll. If it fails the sample is worth keeping, but the connection is not."""
+    if not probe.is_lost:
+        try:
+            return probe.ask_about(what, engine, ids)
+        except Failure:
+            probe.is_lost = True
+    return []
 
 
 def connect_and_collect(

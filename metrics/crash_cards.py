@@ -48,7 +48,7 @@ def make(app: App, way: str, at: datetime) -> None:
 def wanted(at: datetime) -> dict[int, dict[str, Engine]]:
     """The containers whose log lines are wanted, by server: {server id: {container id: engine}}."""
     found: dict[int, dict[str, Engine]] = defaultdict(dict)
-    cards = CrashCard.objects.filter(log_state=Log.WANTED, at__gt=at - GIVEN_UP)
+    cards = CrashCard.objects.filter(log_state=Log.WANTED, at__gt=at - GIVEN_UP, app__engine__in=list(Engine))
     for server_id, container_id, engine in cards.values_list("app__server_id", "container_id", "app__engine"):
         if len(found[server_id]) < WANTED_AT_ONCE:
             found[server_id][container_id] = Engine(engine)

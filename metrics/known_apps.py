@@ -13,6 +13,7 @@ from metrics.probe.reading import Containers, Health, State
 from metrics.transitions import Change
 
 NEW_CONTAINERS_A_DAY = 1000
+INSPECTED = ("is_out_of_memory", "restart_count", "restart_policy", "started_at", "finished_at")
 MOST_APPS = 1000  # of one server at a time; a list that was cut says of none that it is gone
 
 
@@ -52,13 +53,15 @@ class KnownApps:
         seen: Containers,
         figures: dict[str, ContainerFigures],
         *,
-        is_first: bool,
+        announced: frozenset[str],
         has_rebooted: bool,
         booted_at: int | None,
     ) -> Followed:
-        """Bring a server's apps up to date with what was seen. `is_first`: nothing is announced, all is a baseline.
+        """Bring a server's apps up to date with what was seen.
 
-        `has_rebooted` since the poll before; `booted_at`, in epoch seconds, where not all engines answered that one.
+        Only what is of `announced` engines is announced ("" for what no engine lists): of any other this is the
+        baseline. `has_rebooted` since the poll before; `booted_at`, in epoch seconds, where not all engines answered
+        that one.
         """
         found = app_identity.keys(self._told_apart(server, seen))
         here = {app.key: app for app in server.apps.present()}
@@ -67,7 +70,7 @@ class KnownApps:
         for key in [key for key, known in matched.items() if key != known and key in gone]:
             _make_way(gone.pop(key))
         followed = Followed({})
-        new = _New(server, at, is_first=is_first, room=MOST_APPS - len(here))
+        new = _New(server, at, announced, room=MOST_APPS - len(here))
         for key, container in found.items():
             app = here.get(matched.get(key, ""))
             if app is None:
@@ -83,7 +86,7 @@ class KnownApps:
         taken = set(followed.ids.values())
         followed.ids = {i: app_id for i, app_id in known if i in seen.by_id and app_id not in taken} | followed.ids
         for key in here.keys() - set(matched.values()):
-            followed.changes += _remove(here[key], seen, at, is_first=is_first)
+            followed.changes += _remove(here[key], seen, at, announced)
         return followed
 
     def _told_apart(self, server: Server, seen: Containers) -> Iterable[Seen]:
@@ -99,7 +102,7 @@ class _New:
 
     server: Server
     at: datetime
-    is_first: bool
+    announced: frozenset[str]
     room: int
     _today: int | None = None
 
@@ -116,7 +119,7 @@ class _New:
         app.save()
         if before is None or before.id != seen.id:
             self.container(app)
-        if self.is_first:
+        if _origin(app) not in self.announced:
             return app, []
         if seen.is_bare:
             return app, [app_transitions.appeared(_called(app), seen)]
@@ -146,7 +149,7 @@ def _update(
     app: App, key: str, now: Seen, at: datetime, new: _New, *, kills: int | None, has_rebooted: bool
 ) -> list[Change]:
     """An app that both readings saw."""
-    before = app.seen()
+    stored, before = vars(app).copy(), app.seen()
     was_bare, was_unhealthy = app.is_bare, app.unhealthy_since is not None
     changes = []
     if not was_bare and not now.is_bare:
@@ -158,7 +161,8 @@ def _update(
         app.unhealthy_since = at
     elif now.health is Health.HEALTHY or now.state is not State.RUNNING:
         app.unhealthy_since = None
-    app.save()
+    if vars(app) != stored:
+        app.save()
     if before.id != now.id:
         new.container(app)
     return changes
@@ -169,12 +173,12 @@ def _started_before(app: App, booted_at: int | None) -> bool:
     return bool(booted_at and app.started_at and app.started_at.timestamp() < booted_at)
 
 
-def _remove(app: App, seen: Containers, at: datetime, *, is_first: bool) -> list[AppChange]:
+def _remove(app: App, seen: Containers, at: datetime, announced: frozenset[str]) -> list[AppChange]:
     """An app that was not seen: gone only if its own engine listed all that it has."""
     container = app.seen()
     if app.is_bare:
         change = app_transitions.vanished(_called(app), container)
-    elif container.engine in seen.answered and not seen.is_cut:
+    elif container.engine in seen.answered and not seen.is_cut and container.id not in seen.by_id:
         change = app_transitions.uninstalled(_called(app), container)
     else:
         return []
@@ -182,25 +186,31 @@ def _remove(app: App, seen: Containers, at: datetime, *, is_first: bool) -> list
     app.save()
     app.containers.filter(replaced_at__isnull=True).update(replaced_at=at)
     has_other_name = app.is_bare and container.id in seen.by_id  # another app's container, which was created anew
-    return [] if is_first or has_other_name else [AppChange(app, change)]
+    return [] if _origin(app) not in announced or has_other_name else [AppChange(app, change)]
+
+
+def _origin(app: App) -> str:
+    """The engine that lists it, "" for none."""
+    return "" if app.is_bare else app.engine
 
 
 def _make_way(gone: App) -> None:
-    """Another app was given the name of one that is gone: its history stays, under a key that nothing has."""
-    App.objects.filter(pk=gone.pk).update(key=f"{gone.key} #{gone.pk}"[-300:])
+    """Another app was given the name of one that is gone: its history stays, under a key that no name can be."""
+    App.objects.filter(pk=gone.pk).update(key=f"{gone.key}\n{gone.pk}"[-300:])
 
 
 def _set(app: App, key: str, seen: Seen) -> None:
     """The app as this container shows it."""
     app.key, app.name = key[:300], app_identity.name(key, seen)
     app.project, app.service, app.engine = seen.project, seen.service, str(seen.engine or "")
+    is_same = app.container_id == seen.id
     app.container_id, app.container_name = seen.id, seen.name
     app.image, app.image_id = seen.image, seen.image_id
     app.state, app.health, app.condition = str(seen.state), str(seen.health or ""), condition(seen)
-    app.exit_code, app.is_out_of_memory = seen.exit_code, seen.is_out_of_memory
-    app.restart_count, app.restart_policy = seen.restart_count, seen.restart_policy
-    app.created_at, app.started_at, app.finished_at = seen.created_at, seen.started_at, seen.finished_at
-    app.is_bare = seen.is_bare
+    app.exit_code, app.created_at, app.is_bare = seen.exit_code, seen.created_at, seen.is_bare
+    for name in INSPECTED:  # what no inspection told this time is as it was
+        if getattr(seen, name) not in (None, "") or not is_same:
+            setattr(app, name, getattr(seen, name))
 
 
 def condition(seen: Seen) -> Condition:

@@ -28,6 +28,10 @@ BARE = re.compile(
 )
 KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 KEY_ENDS = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
+OPTION = re.compile(
+    r"(?i)(--?(?:pass(?:word|wd|phrase)?|pwd|secret|token|api-?key)[ =]+)(?:\"[^\"]*\"|'[^']*'|[^\s'\"]+)"
+)
+ELEMENT = re.compile(r"(?i)(<(?:\w*pass(?:word|wd)?|secret|token|api-?key)>)[^<]+")
 BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}")
 
 
@@ -48,6 +52,8 @@ def masked(lines: list[str]) -> list[str]:
 def _masked(line: str) -> str:
     line = BEARER.sub(rf"\1 {MASK}", line)
     line = NAMED.sub(_without_value, line)
+    line = OPTION.sub(rf"\1{MASK}", line)
+    line = ELEMENT.sub(rf"\1{MASK}", line)
     line = IN_ADDRESS.sub(rf"\1{MASK}@", line)
     return BARE.sub(MASK, line)
 

@@ -240,8 +240,12 @@ def _poll(connection: Connection | None, to: Target | None, before: Counters, wa
     """The part of a poll that runs in a thread: no database, nothing shared."""
     try:
         if connection is None:
-            return connect_and_collect(to, before, wanted)
-        return connection, collect(connection.probe, before, wanted)
+            connection, collected = connect_and_collect(to, before, wanted)
+        else:
+            collected = collect(connection.probe, before, wanted)
+        if not connection.probe.is_lost:
+            return connection, collected
+        outcome: Collected | Failure = collected
     except Failure as failure:
         outcome = failure
     except Exception as wrong:  # the rim of the thread: one server's surprise stays its own

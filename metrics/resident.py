@@ -32,7 +32,7 @@ class ResidentProbe:
     """A running probe. Calling it with a request gives the answer's text (a `protocol.Run`).
 
     `where` is the server's address for people, `asked` how many requests there were, `polls` how many of them for a
-    sample, `containers` what was learnt of the server's containers.
+    sample, `containers` what was learnt of the server's containers. One that `is_lost` is not to be asked again.
     """
 
     def __init__(self, channel: Channel, where: str) -> None:
@@ -40,6 +40,7 @@ class ResidentProbe:
         self._channel = channel
         self.where = where
         self.asked = self.polls = 0
+        self.is_lost = False
         self.containers = KnownContainers()
         deadline = time.monotonic() + START_SECONDS
         self._send(protocol.script().encode(), deadline)

@@ -16,7 +16,7 @@ from metrics.models.server import Transport
 
 LOCAL_NAME = "this-machine"
 ADDRESS = ("hostname", "port", "username")
-NOTHING_KNOWN = {"boot_id": "", "counters": "", "apps_status": "", "apps_revision": "", "apps_baseline": False}
+NOTHING_KNOWN = {"boot_id": "", "counters": "", "apps_status": "", "apps_revision": "", "apps_baseline": ""}
 WATCHED = ("name", *ADDRESS, "notes", "paused")
 
 

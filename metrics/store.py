@@ -1,6 +1,6 @@
 """The only writer of samples, of what servers are made of, and of their state."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import models, transaction
 
+from activity.queries import ActivityFilter
 from activity.record import record
 from activity.types import ActivityType
 from metrics import app_transitions, backoff, bulk, crash_cards, sample_rows, transitions
@@ -36,12 +37,15 @@ from metrics.probe.deltas import Sample
 from metrics.probe.reading import Containers, Reading
 from metrics.transitions import Change, Reachability
 
+CAME_AND_WENT = (ActivityType.APP_INSTALLED, ActivityType.APP_UNINSTALLED)
+HAPPENED = tuple(kind for kind in ActivityType if kind.startswith("app_") and kind not in CAME_AND_WENT)
+MOST_TOLD_AN_HOUR = 600  # rows of each of these two sorts about one server
 PRUNED_AT_ONCE = timedelta(hours=1)
 PARTS: tuple[type[Part], ...] = (Filesystem, Interface, Sensor)
 SAMPLES = (ServerMetrics, FilesystemMetrics, InterfaceMetrics, TemperatureMetrics, ContainerMetrics)
 STATE_FIELDS = (
     "status since reason explanation failures failing_since next_poll_at polled_at poll_milliseconds latest boot_id"
-    " clock_skew_seconds facts counters apps_status apps_way apps_answered apps_baseline apps_revision"
+    " clock_skew_seconds facts counters apps_status apps_way apps_answered apps_baseline apps_cut apps_revision"
 ).split()
 
 
@@ -202,19 +206,25 @@ def _add_apps(poll: Polled, collected: Collected, seen: Containers, state: Serve
     ]
     slot = slot_at(poll.at)
     followed = _followed(poll, seen, collected, state, rows)
-    rows.app_changes += [(poll.at, seen.way, change) for change in followed.changes]
+    told = _told(server, followed.changes, poll.at, rows)
+    rows.app_changes += [(poll.at, seen.way, change) for change in told]
     for container_id, app_id in followed.ids.items():
         if one := seen.by_id.get(container_id):
             rows.samples[ContainerMetrics].append(
                 sample_rows.container(slot_key(slot, app_id), one, figures.get(container_id))
             )
     state.apps_status, state.apps_way, state.apps_revision = str(seen.status), seen.way, seen.revision
-    state.apps_answered = _answered(seen)
-    state.apps_baseline = state.apps_baseline or bool(seen.answered)
+    state.apps_answered, state.apps_cut = _joined(seen.answered), seen.is_cut
+    state.apps_baseline = _joined(_baseline(state) | seen.answered)
 
 
-def _answered(seen: Containers) -> str:
-    return ",".join(sorted(seen.answered))
+def _joined(engines: Iterable[str]) -> str:
+    return ",".join(sorted(engines))
+
+
+def _baseline(state: ServerState) -> frozenset[str]:
+    """The engines that listed their containers once."""
+    return frozenset(filter(None, state.apps_baseline.split(",")))
 
 
 def _followed(poll: Polled, seen: Containers, collected: Collected, state: ServerState, rows: _Rows) -> Followed:
@@ -228,10 +238,27 @@ def _followed(poll: Polled, seen: Containers, collected: Collected, state: Serve
         poll.at,
         seen,
         figures,
-        is_first=not (state.apps_baseline if seen.answered else state.apps_status),
+        announced=_baseline(state) | ({""} if state.apps_status else set()),
         has_rebooted=all(boots) and boots[0] != boots[1],
-        booted_at=collected.reading.booted_at if _answered(seen) != state.apps_answered else None,
+        booted_at=collected.reading.booted_at if _joined(seen.answered) != state.apps_answered else None,
     )
+
+
+def _told(server: Server, changes: list[AppChange], at: datetime, rows: _Rows) -> list[AppChange]:
+    """As many as may be told of a server in an hour; that there are more is told in one line.
+
+    Made-up names use up no room of what happens to apps that are known.
+    """
+    told: list[AppChange] = []
+    for kinds in (CAME_AND_WENT, HAPPENED):
+        some = [one for one in changes if one.change.kind in kinds]
+        if some:
+            lately = ActivityFilter(server_id=server.pk, activity_types=kinds, since=at - timedelta(hours=1))
+            told += some[: max(MOST_TOLD_AN_HOUR - lately.rows().count(), 0)]
+    if left := len(changes) - len(told):
+        message = f"{left} more changes of apps on {server.name} are not told one by one"
+        rows.changes.append((server, at, Change(ActivityType.APPS_CHANGED, message, {"changes": len(changes)})))
+    return told
 
 
 def _tell(app: App, change: Change, way: str, at: datetime) -> None:
@@ -245,7 +272,7 @@ def _tell(app: App, change: Change, way: str, at: datetime) -> None:
         details=change.details,
         at=at,
     )
-    if change.kind == ActivityType.APP_CRASHED:
+    if change.kind == ActivityType.APP_CRASHED or "restarts" in change.details:
         crash_cards.make(app, way, at)
 
 

@@ -176,7 +176,7 @@ class CrashCard(models.Model):
 
         WANTED = "wanted", "Fetched by the next poll"
         KEPT = "kept", "Kept"
-        EMPTY = "empty", "The container wrote nothing, or is gone"
+        EMPTY = "empty", "There are no lines: it wrote nothing, is gone, or its log may not be read"
         CLOSED = "closed", "Logs cannot be read with these rights"
 
     app = models.ForeignKey(App, models.CASCADE, related_name="crash_cards")

@@ -162,7 +162,8 @@ class ServerState(models.Model):
     )
     apps_way = models.CharField(max_length=8, blank=True, help_text="How the list comes, or what stands in its way.")
     apps_answered = models.CharField(max_length=20, blank=True, help_text="The engines whose list is whole.")
-    apps_baseline = models.BooleanField(default=False, help_text="Whether its apps were listed once.")
+    apps_baseline = models.CharField(max_length=20, blank=True, help_text="The engines that listed once.")
+    apps_cut = models.BooleanField(default=False, help_text="Whether there are more containers than are listed.")
     apps_revision = models.CharField(max_length=40, blank=True, help_text="Of the list that was stored last.")
 
     def __str__(self) -> str:

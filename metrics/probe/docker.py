@@ -30,7 +30,8 @@ STATES = {str(state): state for state in State} | {
     "stopped": State.EXITED,
 }
 ENDED = frozenset({State.EXITED, State.DEAD, State.RESTARTING})
-STALE_SECONDS = 180
+STALE_SECONDS = 90
+MOST_BRACKETS = 50_000  # a list of 500 containers has a few thousand
 MOST_LOG_LINES = 50
 MOST_LOG_CHARACTERS = 65_536
 
@@ -41,7 +42,7 @@ EXIT_CODE = re.compile(r"(?:Exited|Restarting) \(([0-9]{1,3})\)", re.ASCII)
 HEALTH = re.compile(r"(?:^|\((?:health: )?)(starting|healthy|unhealthy)(?:\)|$)")
 INSTANT = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)", re.ASCII)
 HELPER = re.compile(r"tomo-containers 1 ([0-9]{1,10})", re.ASCII)
-TRANSPOSED = re.compile(r"[0-9a-f]{12}_")  # compose gives the container that it replaces such a name for a moment
+CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # colours, and where the cursor goes
 FRAME_BYTES = 8  # stream, three zeros, length
 
 
@@ -81,7 +82,8 @@ def log_lines(lines: Sequence[str]) -> list[str]:
     except BadAnswer:
         return []
     text = b"".join(_frames(raw)).decode(errors="replace")[-MOST_LOG_CHARACTERS:]
-    return [clean(line.expandtabs(4), 500) for line in text.splitlines()][-MOST_LOG_LINES:]
+    lines = CONTROL_SEQUENCE.sub("", text).splitlines()
+    return [clean(line.expandtabs(4), 500) for line in lines][-MOST_LOG_LINES:]
 
 
 def _answer(engine: Engine, lines: list[str]) -> EngineAnswer:
@@ -100,7 +102,11 @@ def _answer(engine: Engine, lines: list[str]) -> EngineAnswer:
 
 def _whole_answer(engine: Engine, way: str, entries: list[tuple[dict[str, Any], Container | None]]) -> EngineAnswer:
     listed = {one.id: replace(one, engine=engine) for _, one in entries if one}
-    hidden = frozenset(one.id for raw, one in entries if one and (raw.get("IsInfra") or INFRA.fullmatch(one.name)))
+    hidden = frozenset(
+        one.id
+        for raw, one in entries
+        if one and engine is Engine.PODMAN and (raw.get("IsInfra") or INFRA.fullmatch(one.name))
+    )
     kept = dict([(i, one) for i, one in listed.items() if i not in hidden][:MOST_CONTAINERS])
     return EngineAnswer(
         AppsStatus.OK if kept else AppsStatus.NO_CONTAINERS, way, kept, hidden, len(entries) > MOST_CONTAINERS
@@ -110,16 +116,16 @@ def _whole_answer(engine: Engine, way: str, entries: list[tuple[dict[str, Any], 
 def _helper(lines: list[str], now: float | None) -> dict[Engine, EngineAnswer]:
     """What the helper's file says: a heading with its time, then for each engine a word and its containers."""
     try:
-        heading, *rest = unpacked(lines).decode(errors="replace").split("\n")
+        heading, _, rest = unpacked(lines).decode(errors="replace").partition("\n")
     except BadAnswer:
         return {Engine.DOCKER: GARBLED}
     match = HELPER.fullmatch(heading)
     if not match:
         return {Engine.DOCKER: GARBLED}
-    if now is not None and now - int(match[1]) > STALE_SECONDS:
+    if now is not None and abs(now - int(match[1])) > STALE_SECONDS:
         return {Engine.DOCKER: EngineAnswer(AppsStatus.UNREADABLE, "stale")}
     found: dict[Engine, EngineAnswer] = {}
-    for section in re.split(r"^(?=(?:docker|podman) )", "\n".join(rest), flags=re.MULTILINE):
+    for section in re.split(r"^(?=(?:docker|podman) )", rest, maxsplit=len(Engine) + 1, flags=re.MULTILINE):
         first, _, text = section.partition("\n")
         name, _, word = first.partition(" ")
         if name in list(Engine):
@@ -138,11 +144,14 @@ def _section(engine: Engine, word: str, entries: list[dict[str, Any]] | None) ->
 
 def _objects(text: str) -> list[dict[str, Any]] | None:
     """The objects of a JSON array, or of one to a line, one more than are kept at most; None if it is neither."""
+    if max(text.count("{"), text.count("[")) > MOST_BRACKETS:
+        return None
     try:
         if text.lstrip().startswith("["):
             found = json.loads(text)
         else:
-            found = [json.loads(line) for line in text.split("\n") if line.strip()]
+            lines = [line for line in text.split("\n") if line.strip()]
+            found = [json.loads(line) for line in lines[: MOST_CONTAINERS + 1]]
     except (ValueError, RecursionError):
         return None
     return [one for one in found if isinstance(one, dict)][: MOST_CONTAINERS + 1]
@@ -258,7 +267,7 @@ def _instant(found: Any) -> datetime | None:
             return None
     except (ValueError, OverflowError, OSError):
         return None
-    return at if at.year >= 1980 else None
+    return at if 1980 <= at.year < 2200 else None
 
 
 def _frames(raw: bytes) -> Iterable[bytes]:

@@ -232,26 +232,28 @@ kernel() {
   printf '@@%s inodes\n%s\n' "$nonce" "$inodes"
 }
 
-packed() { gzip -c | base64; }
+packed() { gzip -c | base64 | head -c 400000; } # what is cut off so cannot be unpacked, and spoils nothing else
 
 # over_socket LIST SOCKET…: the list of containers from the first that answers, in $answer; $way is socket, or what
-# stood in the way: absent, denied, down, slow, or uncurled.
+# stood in the way of the first that is there: absent, denied, down, slow, or uncurled.
 over_socket() {
   list=$1 way=absent answer=''
   shift
   for socket; do
     [ -S "$socket" ] || continue
-    way=denied
-    [ -w "$socket" ] || continue
-    way=uncurled
-    command -v curl >/dev/null || return
-    answer=$(limit 4 curl -sf --unix-socket "$socket" "http://localhost/$list" </dev/null 2>/dev/null)
-    case $? in
-      0) way=socket && return ;;
-      7) way=down ;;
-      22) way=denied ;;
-      *) way=slow ;;
-    esac
+    reason=denied
+    if [ -w "$socket" ]; then
+      command -v curl >/dev/null || { way=uncurled && return; }
+      answer=$(limit 4 curl -sf -w '%{http_code}' --unix-socket "$socket" "http://localhost/$list" </dev/null 2>/dev/null)
+      case $?-$answer in
+        0-*) way=socket answer=${answer%200} && return ;;
+        7-* | 22-5*) reason=down ;;
+        22-*) ;;
+        *) reason=slow ;;
+      esac
+      answer=''
+    fi
+    [ "$way" = absent ] && way=$reason
   done
 }
 
@@ -305,15 +307,15 @@ ask_about() {
   echo "@@$nonce $what"
   echo "$way"
   case $what in
-    inspect) page='json' after='\n' ;;
-    logs) page='logs?stdout=1&stderr=1&tail=50' after='' ;;
+    inspect) page='json' after='\n' most=2000000 ;;
+    logs) page='logs?stdout=1&stderr=1&tail=50' after='' most=250000 ;;
   esac
   for id in $ids; do urls="$urls http://localhost/containers/$id/$page"; done
   # shellcheck disable=SC2086  # one word a container
   case $way in
     socket) limit 4 curl -sf --unix-socket "$socket" -w "$after" $urls ;;
     cli) "${what}_by_cli" ;;
-  esac </dev/null 2>&1 | head -c 2000000 | packed
+  esac </dev/null 2>&1 | head -c "$most" | packed
 }
 
 # What of an inspection is wanted, in the shape of the engines' own answer.
