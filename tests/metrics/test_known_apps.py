@@ -251,6 +251,13 @@ def test_bare_ones_get_their_names_with_the_rights_and_nothing_is_told(server: S
     assert not app("web").is_bare
 
 
+@pytest.mark.parametrize("seen", [replace(WEB, health=UNHEALTHY), exited("web", 1), replace(WEB, restart_count=3)])
+def test_how_a_bare_one_fared_before_it_could_be_read_is_not_told(server: Server, seen: Container) -> None:
+    polls(server, listed(DB), denied(DB, WEB), listed(DB, seen))
+    assert news() == [(WEB.id[:12], "started")]
+    assert present() == {"web": seen.state, "db": "running"}
+
+
 def test_names_stay_when_the_rights_are_lost(server: Server) -> None:
     polls(server, listed(WEB, exited("db")), denied(WEB), denied(WEB), listed(WEB, exited("db")))
     assert present() == {"web": "running", "db": "exited"}
@@ -330,6 +337,15 @@ def test_blue_and_green_change_places_and_each_has_its_own_figures(server: Serve
         }
     assert app("web").pk == before
     assert sorted(news()) == [("web", "restarted"), ("web-old", "installed")]
+
+
+def test_while_it_is_replaced_the_figures_are_of_the_container_that_has_the_name(server: Server) -> None:
+    old = running("shop-web-1", project="shop", service="web")
+    new, passing = anew(old), replace(old, name=f"{old.id[:12]}_shop-web-1")
+    usages = {old.id: usage(memory_bytes=1 << 20), new.id: usage(memory_bytes=2 << 20)}
+    poll(server, listed(old), usages=usages)
+    poll(server, listed(passing, new), at(1), usages=usages)
+    assert [row.memory_used_bytes for row in ContainerMetrics.objects.order_by("pk")] == [1 << 20, 2 << 20]
 
 
 @pytest.mark.parametrize("old_state", [State.RUNNING, State.EXITED])
