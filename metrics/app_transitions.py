@@ -130,8 +130,12 @@ def _life(app: str, before: Container, now: Container, *, is_new: bool, has_rebo
 
 
 def _is_later(now: datetime, before: datetime | None) -> bool:
-    """By whole seconds: lists have no parts of them, inspections do."""
-    return before is not None and int(now.timestamp()) > int(before.timestamp())
+    """By whole seconds where one of them has no parts of them: lists have none, inspections do."""
+    if before is None:
+        return False
+    if now.microsecond and before.microsecond:
+        return now > before
+    return int(now.timestamp()) > int(before.timestamp())
 
 
 def _restarted(app: str, before: Container, now: Container, *, ran_since: bool) -> list[Change]:

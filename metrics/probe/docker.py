@@ -31,6 +31,7 @@ STATES = {str(state): state for state in State} | {
 }
 ENDED = frozenset({State.EXITED, State.DEAD, State.RESTARTING})
 STALE_SECONDS = 90
+MOST_LINES = 2 * MOST_CONTAINERS + 2  # every other one may be blank
 MOST_BRACKETS = 50_000  # a list of 500 containers has a few thousand
 MOST_LOG_LINES = 50
 MOST_LOG_CHARACTERS = 65_536
@@ -69,7 +70,7 @@ def inspected(lines: Sequence[str]) -> dict[str, dict[str, Any]]:
             for name, value in _details(raw).items()
             if name not in ("state", "health") and not (name == "exit_code" and value is None)
         }
-        for line in text.split("\n")  # the last of them may be cut off
+        for line in text.split("\n", MOST_LINES)[:MOST_LINES]  # the last of them may be cut off
         for raw in _objects(line) or []
         if (one := _from_inspection(raw))
     }
@@ -150,8 +151,8 @@ def _objects(text: str) -> list[dict[str, Any]] | None:
         if text.lstrip().startswith("["):
             found = json.loads(text)
         else:
-            lines = [line for line in text.split("\n") if line.strip()]
-            found = [json.loads(line) for line in lines[: MOST_CONTAINERS + 1]]
+            lines = text.split("\n", MOST_LINES)[:MOST_LINES]
+            found = [json.loads(line) for line in lines if line.strip()]
     except (ValueError, RecursionError):
         return None
     return [one for one in found if isinstance(one, dict)][: MOST_CONTAINERS + 1]
