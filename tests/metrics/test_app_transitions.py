@@ -137,6 +137,12 @@ def test_one_that_ended_again_between_two_polls_is_told_again() -> None:
     assert kinds(between(before, replace(before, started_at=LATER, exit_code=0))) == ["stopped"]
 
 
+def test_that_memory_ran_out_is_told_though_it_is_known_only_later() -> None:
+    before = exited("web", 137, is_out_of_memory=None)
+    assert kinds(between(before, replace(before, is_out_of_memory=True))) == ["out_of_memory", "crashed"]
+    assert between(before, replace(before, is_out_of_memory=False)) == []
+
+
 def test_a_clean_end_that_the_policy_undoes_is_a_restart() -> None:
     [change] = between(WEB, web(RESTARTING, exit_code=0, restart_count=3))
     assert change.kind == ActivityType.APP_RESTARTED
@@ -176,6 +182,15 @@ def test_a_restart_unseen_is_told_by_what_it_leaves_behind(fields: Any, told: li
 def test_a_restart_by_hand_that_starts_its_count_anew_is_one_restart() -> None:
     before = replace(WEB, restart_count=7)
     assert kinds(between(before, replace(WEB, restart_count=0, started_at=LATER))) == ["restarted"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [(0, 900_000, []), (900_000, 0, []), (100_000, 900_000, ["restarted"]), (0, 1_000_000, ["restarted"])],
+)
+def test_parts_of_a_second_count_only_where_both_are_known(before: int, now: int, told: list[str]) -> None:
+    starts = [replace(WEB, started_at=LATER + timedelta(microseconds=one)) for one in (before, now)]
+    assert kinds(between(*starts)) == told
 
 
 @pytest.mark.parametrize("name", ["started_at", "restart_count"])

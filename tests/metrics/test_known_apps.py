@@ -96,6 +96,12 @@ def test_a_list_that_comes_late_is_the_first_one(server: Server) -> None:
     assert news() == []
 
 
+def test_each_engine_has_a_first_list_of_its_own(server: Server) -> None:
+    podman = frozenset({Engine.PODMAN})
+    polls(server, listed(answered=podman), listed(WEB, exited("db", 1), answered=frozenset(Engine)), listed(WEB))
+    assert news() == [("db", "uninstalled")]
+
+
 def test_after_an_empty_list_everything_is_new(server: Server) -> None:
     polls(server, listed(), listed(WEB))
     assert news() == [("web", "installed")]

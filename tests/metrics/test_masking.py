@@ -52,6 +52,9 @@ def one(line: str) -> str:
         ("X-Auth-Token: {}", f"X-Auth-Token: {MASK}"),
         ("Cookie: {}; theme=dark", f"Cookie: {MASK}; theme=dark"),
         ("session_id={}", f"session_id={MASK}"),
+        ("mysqld --user shop --password {} --port 1", f"mysqld --user shop --password {MASK} --port 1"),
+        ("curl --token '{} x' http://h/", f"curl --token {MASK} http://h/"),
+        ("<db><password>{}</password></db>", f"<db><password>{MASK}</password></db>"),
     ],
 )
 def test_what_a_telling_name_stands_before_is_masked(line: str, kept: str) -> None:
@@ -153,6 +156,9 @@ def test_a_line_without_a_secret_stays_as_it_is(line: str) -> None:
         "a://b:" * 83,
         "a://b:" + "@" * 490,
         "eyJ" + "a-" * 248,
+        "--password" * 50,
+        "--pass" + " " * 490,
+        "<" + "pass" * 124,
         "-----BEGIN " * 45,
     ],
 )
