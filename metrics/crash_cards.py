@@ -74,6 +74,8 @@ def _before(app: App, at: datetime) -> list[dict[str, Any]]:
     slots = range(last - int(BEFORE.total_seconds()), last + SLOT_SECONDS, SLOT_SECONDS)
     own = _by_slot(ContainerMetrics.objects.filter(pk__in=[slot_key(slot, app.pk) for slot in slots]))
     servers = _by_slot(ServerMetrics.objects.filter(pk__in=[slot_key(slot, app.server_id) for slot in slots]))
+    minutes = {at.replace(second=0): at for at in sorted(servers)}
+    kept = sorted(servers) if len(servers) <= MOST_BEFORE else list(minutes.values())  # the last of each minute
     return [
         {
             "timestamp": servers[at].timestamp.isoformat(),
@@ -83,7 +85,7 @@ def _before(app: App, at: datetime) -> list[dict[str, Any]]:
             "server_cpu_percent": servers[at].cpu_percent,
             "server_memory_percent": servers[at].memory_percent,
         }
-        for at in sorted(servers)[-MOST_BEFORE:]
+        for at in kept[-MOST_BEFORE:]
     ]
 
 

@@ -176,9 +176,11 @@ def _started_before(app: App, booted_at: int | None) -> bool:
 def _remove(app: App, seen: Containers, at: datetime, announced: frozenset[str]) -> list[AppChange]:
     """An app that was not seen: gone only if its own engine listed all that it has."""
     container = app.seen()
+    if seen.is_cut:
+        return []
     if app.is_bare:
         change = app_transitions.vanished(_called(app), container)
-    elif container.engine in seen.answered and not seen.is_cut and container.id not in seen.by_id:
+    elif container.engine in seen.answered and container.id not in seen.by_id:
         change = app_transitions.uninstalled(_called(app), container)
     else:
         return []

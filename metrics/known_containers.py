@@ -78,9 +78,11 @@ class KnownContainers:
             for i, usage in usages.items()
             if i not in named and i not in hidden
         }
+        if reading.usages is None:  # the part is missing, which says nothing of what runs
+            bare = {i: one for i, one in self._by_id.items() if one.is_bare and i not in named}
         status, way = self._status(bare.values())
         answered = frozenset(engine for engine, one in self._engines.items() if one.containers is not None)
-        is_cut = any(one.is_cut for one in self._engines.values())
+        is_cut = "containers" in reading.cut or any(one.is_cut for one in self._engines.values())
         if named | bare != self._by_id:
             self._by_id, self._revision = named | bare, self._revision + 1
         return Containers(status, self._by_id, answered, way, f"{self._name} {self._revision}", is_cut)

@@ -469,7 +469,7 @@ def test_a_card_has_the_minutes_before(admin_browser: Client) -> None:
 
 def test_a_card_without_lines_says_why(admin_browser: Client) -> None:
     app = fleet.crashed(lines=[])
-    assert "The container wrote nothing, or is gone." in of(admin_browser)
+    assert "There are no lines: it wrote nothing, is gone, or its log may not be read." in of(admin_browser)
     app.crash_cards.update(log_state="wanted")
     assert "Fetched by the next poll." in of(admin_browser)
     app.crash_cards.update(log_state="closed")

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from activity.models import ActivityLog
 from metrics import app_queries, crash_cards
 from metrics.collect import collect
+from metrics.known_containers import KnownContainers
 from metrics.models import App, CrashCard, Server, ServerState
 from metrics.models import Container as Instance
 from metrics.periods import Span
@@ -19,15 +20,16 @@ from metrics.poller import Poller
 from metrics.probe import docker
 from metrics.probe.deltas import Counters
 from metrics.probe.protocol import Request
-from metrics.probe.reading import AppsStatus, Engine, State
+from metrics.probe.reading import AppsStatus, Engine, EngineAnswer, Reading, State
 from metrics.resident import ResidentProbe
 from metrics.store import MOST_TOLD_AN_HOUR
 from tests.conftest import AT
-from tests.metrics.containers import anew, bare, docker_host, exited, id_of, listed, news, poll, running
+from tests.metrics.containers import anew, bare, docker_host, exited, id_of, listed, news, poll, running, usage
 from tests.metrics.fleet import INTERVAL
 from tests.metrics.probe.answers import packed
 
 WEB = running("web")
+REFUSED = EngineAnswer(AppsStatus.NOT_ALLOWED, "denied")
 
 
 @pytest.fixture
@@ -192,3 +194,29 @@ def test_no_date_is_beyond_what_a_page_can_show() -> None:
     raw = {"Id": id_of("web"), "Created": "9999-12-31T23:59:59Z", "State": {"Status": "running"}}
     found = docker.inspected(["socket", *packed(json.dumps(raw))])
     assert found[id_of("web")]["created_at"] is None
+
+
+def test_a_part_that_is_missing_says_nothing_of_what_runs() -> None:
+    known, usages = KnownContainers(), {id_of("web"): usage()}
+    first = known.seen(Reading(usages=usages, engines={Engine.DOCKER: REFUSED}), lambda *_: {})
+    second = known.seen(Reading(engines={Engine.DOCKER: REFUSED}), lambda *_: {})
+    assert first
+    assert second
+    assert first.by_id == second.by_id
+    assert id_of("web") in second.by_id
+
+
+def test_of_more_bare_ones_than_are_kept_none_is_told_as_stopped(server: Server) -> None:
+    seen = listed(bare(WEB), answered=(), status=AppsStatus.NOT_ALLOWED, way="denied")
+    poll(server, seen)
+    poll(server, listed(answered=(), status=AppsStatus.NOT_ALLOWED, way="denied", is_cut=True), at(1))
+    assert news() == []
+    assert App.objects.get().removed_at is None
+
+
+def test_the_minutes_before_a_crash_are_minutes(server: Server) -> None:
+    poll(server, listed(WEB))
+    for number in range(1, 60):
+        poll(server, listed(WEB), AT + number * timedelta(seconds=10))
+    poll(server, listed(exited("web", 1)), AT + timedelta(seconds=600))
+    assert 10 <= len(CrashCard.objects.get().before) <= 12
