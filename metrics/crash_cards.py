@@ -10,7 +10,6 @@ from django.db.models import F
 from metrics.app_transitions import signal_name
 from metrics.masking import masked
 from metrics.models import App, ContainerMetrics, CrashCard, Server, ServerMetrics
-from metrics.models.app import MANY_CARDS
 from metrics.models.fields import SLOT_SECONDS, slot_at, slot_key
 from metrics.probe.reading import Engine
 
@@ -18,6 +17,7 @@ SHARED = timedelta(minutes=5)  # crashes so close to each other share a card
 BEFORE = timedelta(minutes=15)
 MOST_BEFORE = 15
 WANTED_AT_ONCE = 5
+MANY_CARDS = 20  # kept of an app
 GIVEN_UP = timedelta(minutes=10)
 LOGGED_WAYS = ("socket", "cli")
 

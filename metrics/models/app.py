@@ -14,7 +14,6 @@ from metrics.probe.reading import Container as Seen
 from metrics.probe.reading import Engine, Health, State
 
 STATES = tuple(State)
-MANY_CARDS = 20
 
 
 class Condition(models.TextChoices):

@@ -9,9 +9,9 @@ import pytest
 
 from activity.models import ActivityLog
 from metrics import crash_cards
+from metrics.crash_cards import MANY_CARDS
 from metrics.masking import MASK
 from metrics.models import CrashCard, Server
-from metrics.models.app import MANY_CARDS
 from metrics.probe.reading import Engine, Memory, State
 from tests.conftest import AT
 from tests.metrics.containers import (
