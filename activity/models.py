@@ -1,14 +1,22 @@
-"""The activity log's one table."""
+"""The activity log's table, and what is kept about it: segments that were pruned, floods, verifications."""
 
+from datetime import datetime, timedelta, tzinfo
 from typing import Any, Self
 
 from django.db import models
+from django.utils import timezone
 
-from activity.fields import DetailsField
+from activity.fields import DetailsField, DetailsTextField
 from activity.types import ActivityType, ActorKind, Level, Origin, Result, Traits, traits
 
+MAC_CHARACTERS = 64
 
-def _choices(values: type[ActivityType] | type[ActorKind] | type[Origin] | type[Result]) -> list[tuple[str, str]]:
+
+def activity_types() -> list[tuple[str, str]]:
+    return [(kind.value, traits(kind).label) for kind in ActivityType]
+
+
+def _choices(values: type[ActorKind] | type[Origin] | type[Result]) -> list[tuple[str, str]]:
     return [(value.value, value.value.replace("_", " ").capitalize()) for value in values]
 
 
@@ -18,7 +26,11 @@ class AppendOnly(TypeError):
 
 class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
     def newest_first(self) -> Self:
-        return self.order_by("-id")
+        return self.order_by("-timestamp", "-id")
+
+    def before(self, row: "ActivityLog") -> Self:
+        """Those that come after this row when the newest come first."""
+        return self.filter(timestamp__lte=row.timestamp).exclude(timestamp=row.timestamp, id__gte=row.pk)
 
     def update(self, **_values: Any) -> int:
         raise AppendOnly("The activity log is append-only: rows are never changed.")
@@ -31,7 +43,7 @@ class ActivityLog(models.Model):
     """One thing that happened. Names are copied and there are no foreign keys, so it outlives what it speaks of."""
 
     timestamp = models.DateTimeField(help_text="When it happened, UTC.")
-    activity_type = models.CharField(max_length=40, choices=_choices(ActivityType))
+    activity_type = models.CharField(max_length=40, choices=activity_types)
     actor_kind = models.CharField(max_length=10, choices=_choices(ActorKind))
     actor_name = models.CharField(max_length=150)
     user_id = models.BigIntegerField(null=True)
@@ -44,8 +56,10 @@ class ActivityLog(models.Model):
     app_name = models.CharField(max_length=128, blank=True)
     result = models.CharField(max_length=10, choices=_choices(Result))
     message = models.CharField(max_length=500)
-    details = DetailsField(default=dict)
+    details = DetailsTextField(default=dict)
     request_id = models.CharField(max_length=40, blank=True)
+    previous = models.CharField(max_length=MAC_CHARACTERS, help_text="The mac of the row before.")
+    mac = models.CharField(max_length=MAC_CHARACTERS, help_text="HMAC-SHA256 of the row, `previous` included.")
 
     objects = ActivityLogQuerySet.as_manager()
 
@@ -53,10 +67,21 @@ class ActivityLog(models.Model):
         verbose_name = "activity"
         verbose_name_plural = "activity log"
         indexes = [
-            models.Index(fields=["activity_type", "-id"], name="activity_by_type"),
-            models.Index(fields=["server_id", "-id"], name="activity_by_server"),
-            models.Index(fields=["user_id", "-id"], name="activity_by_user"),
-            models.Index(fields=["timestamp"], name="activity_by_time"),
+            models.Index(fields=["-timestamp", "-id"], name="activity_by_time"),
+            *(
+                models.Index(fields=[field, "-timestamp", "-id"], name=f"activity_by_{name}")
+                for name, field in {
+                    "type": "activity_type",
+                    "server": "server_id",
+                    "app": "app_id",
+                    "user": "user_id",
+                    "actor": "actor_name",
+                    "address": "source_ip",
+                }.items()
+            ),
+            models.Index(
+                fields=["-timestamp", "-id"], name="activity_failures", condition=models.Q(result=Result.FAILURE)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -85,3 +110,56 @@ class ActivityLog(models.Model):
         if not isinstance(before, dict) or not isinstance(after, dict):
             return []
         return [f"{name}: {before.get(name, '')} → {after[name]}" for name in after]
+
+
+class PrunedSegment(models.Model):
+    """What a stretch of the log that was pruned has left: so much of it as the rest needs to be verified.
+
+    Rows that are kept longer stay inside the stretch; `kept` of them, whose macs one after the other have the digest
+    `kept_digest`. When some of those go later, a newer segment of the same stretch says what is left.
+    """
+
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+    previous = models.CharField(max_length=MAC_CHARACTERS, help_text="The mac of the row before the stretch.")
+    mac = models.CharField(max_length=MAC_CHARACTERS, help_text="The mac of the last row of the stretch.")
+    kept = models.BigIntegerField()
+    kept_digest = models.CharField(max_length=64)
+    pruned_at = models.DateTimeField()
+    signature = models.CharField(max_length=MAC_CHARACTERS)
+
+    class Meta:
+        indexes = [models.Index(fields=["first_id"], name="segment_by_first")]
+
+    def __str__(self) -> str:
+        return f"rows {self.first_id} to {self.last_id}, {self.kept} kept"
+
+
+class Flood(models.Model):
+    """How much one source did in a minute, so that what is too much is counted instead of listed."""
+
+    source = models.CharField(max_length=255, primary_key=True)
+    minute = models.BigIntegerField(help_text="Since the epoch.")
+    written = models.PositiveIntegerField(default=0)
+    left_out = models.PositiveIntegerField(default=0)
+    last = DetailsField(default=dict, help_text="What was left out last, as record() was given it.")
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.written}, and {self.left_out} left out"
+
+
+class Verification(models.Model):
+    """One time that the chain was followed, from its first row to its last."""
+
+    at = models.DateTimeField()
+    state = models.CharField(max_length=20)
+    rows = models.BigIntegerField(help_text="How many rows were found whole.")
+    last_id = models.BigIntegerField(help_text="Up to which row.")
+    explanation = models.CharField(max_length=500, blank=True)
+    seconds = models.FloatField()
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.state}"

@@ -95,6 +95,17 @@ def _directory(text: str) -> Path:
     return path
 
 
+def _backup_directory(text: str) -> Path | None:
+    return _directory(text) if text else None
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if text and not (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and " " not in text):
+        raise ValueError
+    return text
+
+
 SETTINGS = (
     Setting("TOMO_DATA_DIR", "./data", _directory, "a folder", "Where the database and the keys are kept."),
     Setting(
@@ -151,6 +162,48 @@ SETTINGS = (
     ),
     Setting(
         "TOMO_RETENTION_DAYS", "31", _integer(1, 3650), "a whole number from 1 to 3650", "How long samples are kept."
+    ),
+    Setting(
+        "TOMO_SECURITY_DAYS",
+        "1095",
+        _integer(1, 36500),
+        "a whole number from 1 to 36500",
+        "How long activity about sign-ins, rights, keys and the log itself is kept.",
+    ),
+    Setting(
+        "TOMO_CHANGES_DAYS",
+        "1095",
+        _integer(1, 36500),
+        "a whole number from 1 to 36500",
+        "How long activity about servers, settings, backups and the monitor itself is kept.",
+    ),
+    Setting(
+        "TOMO_EVENTS_DAYS",
+        "365",
+        _integer(1, 36500),
+        "a whole number from 1 to 36500",
+        "How long activity that was observed (connections, reboots, apps) is kept.",
+    ),
+    Setting(
+        "TOMO_ANCHOR_URL",
+        "",
+        _address,
+        "empty, or an http(s) address",
+        "Where the head of the activity log is posted to each hour, so that a copy of it stands on another machine.",
+    ),
+    Setting(
+        "TOMO_BACKUP_DIR",
+        "",
+        _backup_directory,
+        "empty (backups in the data folder) or a folder",
+        "Where backups are kept.",
+    ),
+    Setting(
+        "TOMO_BACKUPS_KEPT",
+        "7",
+        _integer(0, 1000),
+        "a whole number from 0 to 1000",
+        "How many daily backups are kept; 0 makes none.",
     ),
     Setting(
         "TOMO_TIME_ZONE", "UTC", _time_zone, "a name such as Europe/Berlin", "The time zone that pages and charts show."

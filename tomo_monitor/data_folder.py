@@ -19,6 +19,11 @@ def secret_key(folder: Path) -> str:
     return _kept(folder / "keys" / "secret_key", lambda: secrets.token_urlsafe(48))
 
 
+def activity_key(folder: Path) -> bytes:
+    """The key that chains the activity log and signs backups: 32 random bytes, made once."""
+    return bytes.fromhex(_kept(folder / "keys" / "activity_key", lambda: secrets.token_hex(32)))
+
+
 def credential_keys(folder: Path) -> dict[str, bytes]:
     """The key ring that seals credentials, by key id; the last line is the one that seals.
 

@@ -26,6 +26,7 @@ try:
     data_folder.prepare(DATA_DIR)
     SECRET_KEY = data_folder.secret_key(DATA_DIR)
     CREDENTIAL_KEYS = data_folder.credential_keys(DATA_DIR)
+    ACTIVITY_KEY = data_folder.activity_key(DATA_DIR)
 except (OSError, ValueError) as wrong:
     raise ImproperlyConfigured(f"TOMO_DATA_DIR is {str(DATA_DIR)!r}, which cannot be used: {wrong}") from None
 
