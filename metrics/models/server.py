@@ -148,6 +148,9 @@ class ServerState(models.Model):
     failures = models.PositiveIntegerField(default=0, help_text="Failed polls in a row.")
     failing_since = models.DateTimeField(null=True)
     next_poll_at = models.DateTimeField(null=True, db_index=True, help_text="None: not before somebody mends it.")
+    requested_by = models.CharField(
+        max_length=40, blank=True, help_text="Id of the request that asked for the next poll."
+    )
     polled_at = models.DateTimeField(null=True, help_text="The last poll that was stored.")
     poll_milliseconds = models.PositiveIntegerField(null=True)
     latest = models.ForeignKey(
