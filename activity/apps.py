@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class ActivityConfig(AppConfig):
@@ -6,4 +7,6 @@ class ActivityConfig(AppConfig):
     verbose_name = "Activity"
 
     def ready(self) -> None:
-        from activity import receivers  # noqa: F401  (connects the signals)
+        from activity import receivers, triggers  # noqa: F401  (connects the signals)
+
+        post_migrate.connect(triggers.ensure, sender=self)

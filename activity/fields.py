@@ -22,7 +22,10 @@ class DetailsTextField(models.TextField):
     """JSON kept as the very text that was written, of which a MAC is taken: no database may write it differently."""
 
     def from_db_value(self, value: str, *_args: Any) -> Any:
-        return json.loads(value)
+        try:
+            return json.loads(value)
+        except ValueError:  # somebody changed it behind our back: verifying tells, and the page shows it all the same
+            return {"unreadable": value}
 
     def to_python(self, value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value

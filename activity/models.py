@@ -1,10 +1,8 @@
 """The activity log's table, and what is kept about it: segments that were pruned, floods, verifications."""
 
-from datetime import datetime, timedelta, tzinfo
 from typing import Any, Self
 
 from django.db import models
-from django.utils import timezone
 
 from activity.fields import DetailsField, DetailsTextField
 from activity.types import ActivityType, ActorKind, Level, Origin, Result, Traits, traits
@@ -58,8 +56,10 @@ class ActivityLog(models.Model):
     message = models.CharField(max_length=500)
     details = DetailsTextField(default=dict)
     request_id = models.CharField(max_length=40, blank=True)
-    previous = models.CharField(max_length=MAC_CHARACTERS, help_text="The mac of the row before.")
-    mac = models.CharField(max_length=MAC_CHARACTERS, help_text="HMAC-SHA256 of the row, `previous` included.")
+    previous = models.CharField(max_length=MAC_CHARACTERS, default="", help_text="The mac of the row before.")
+    mac = models.CharField(
+        max_length=MAC_CHARACTERS, default="", help_text="HMAC-SHA256 of the row, `previous` included."
+    )
 
     objects = ActivityLogQuerySet.as_manager()
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
+from activity import floods
 from activity.models import ActivityLog, ActivityLogQuerySet
 
 
@@ -15,6 +16,7 @@ class ActivityFilter:
 
     activity_types: Sequence[str] = ()
     user_id: int | None = None
+    actor: str = ""
     server_id: int | None = None
     app_id: int | None = None
     source_ip: str = ""
@@ -30,6 +32,7 @@ class ActivityFilter:
         wanted = {
             "activity_type__in": self.activity_types,
             "user_id": self.user_id,
+            "actor_name": self.actor,
             "server_id": self.server_id,
             "app_id": self.app_id,
             "source_ip": self.source_ip,
@@ -51,6 +54,10 @@ class ActivityFilter:
         return rows.newest_first()
 
 
+class UnknownRow(LookupError):
+    """A page was asked for that begins after a row which is not there (any more)."""
+
+
 @dataclass(frozen=True)
 class ActivityPage:
     """One page of the log: `rows` newest first, `total` of the same filter, `before` = where the next page starts."""
@@ -61,9 +68,13 @@ class ActivityPage:
 
 
 def page(wanted: ActivityFilter, *, limit: int, offset: int = 0, before: int | None = None) -> ActivityPage:
-    """`limit` rows older than the row `before`, skipping `offset`."""
-    rows = wanted.rows()
-    older = rows.filter(id__lt=before) if before else rows
+    """`limit` rows older than the row with the id `before`, skipping `offset`. Raises UnknownRow."""
+    rows = older = wanted.rows()
+    if before:
+        last = ActivityLog.objects.filter(pk=before).first()
+        if last is None:
+            raise UnknownRow(f"There is no row {before} (any more): start with the newest.")
+        older = rows.before(last)
     found = list(older[offset : offset + limit + 1])
     return ActivityPage(
         rows=found[:limit], total=rows.count(), before=found[limit - 1].pk if len(found) > limit else None
@@ -75,6 +86,9 @@ def between(server_id: int, since: datetime, until: datetime, limit: int) -> lis
     return list(ActivityFilter(server_id=server_id, since=since, until=until).rows()[:limit])
 
 
-def recent_failures(kind: str, since: datetime, **about: object) -> int:
-    """How many rows of this kind, about this actor or address, were written since then."""
-    return ActivityLog.objects.filter(activity_type=kind, timestamp__gte=since, **about).count()
+def recent_failures(kind: str, since: datetime, source_ip: str, actor_name: str = "") -> int:
+    """How often this failed from an address since then, of one actor if named; what a flood left out counts as well."""
+    listed = ActivityLog.objects.filter(activity_type=kind, timestamp__gte=since, source_ip=source_ip)
+    told = sum(details.get("left_out", 0) for details in listed.values_list("details", flat=True))
+    pending = floods.left_out(floods.refused_from(kind, source_ip), since)
+    return (listed.filter(actor_name=actor_name) if actor_name else listed).count() + told + pending

@@ -1,12 +1,16 @@
 """record(): the only writer of the activity log."""
 
+import ipaddress
+import math
 import re
 from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
+from django.db import transaction
 from django.utils import timezone
 
+from activity import chain, floods
 from activity.context import Acting, current
 from activity.models import ActivityLog
 from activity.types import ActivityType, Result
@@ -36,30 +40,37 @@ def record(
     details: dict[str, Any] | None = None,
     actor: Acting | None = None,
     at: datetime | None = None,
-) -> ActivityLog:
+) -> ActivityLog | None:
     """Write one row, as done by the actor of the current context unless another is given.
 
-    It takes part in the caller's transaction: what did not happen is not recorded.
+    It takes part in the caller's transaction: what did not happen is not recorded. Until that ends nobody else can
+    record, so in a transaction it comes after what takes locks. None if a flood of the same source was too much: then
+    it is counted, and told in one row later.
     """
-    actor = actor or current()
-    row = ActivityLog.objects.create(
-        timestamp=at or timezone.now(),
+    actor, when = actor or current(), at or timezone.now()
+    row = ActivityLog(
+        timestamp=when.replace(microsecond=when.microsecond // 1000 * 1000),
         activity_type=kind,
         actor_kind=actor.kind,
-        actor_name=actor.name[:150],
+        actor_name=text(actor.name, 150),
         user_id=actor.user_id,
-        source_ip=actor.source_ip,
-        user_agent=actor.user_agent[:300],
+        source_ip=address(actor.source_ip),
+        user_agent=text(actor.user_agent, 300),
         origin=actor.origin,
         server_id=server.id if server else None,
-        server_name=server.name[:128] if server else "",
+        server_name=text(server.name, 128) if server else "",
         app_id=app.id if app else None,
-        app_name=app.name[:128] if app else "",
+        app_name=text(app.name, 128) if app else "",
         result=result,
-        message=message[:500],
+        message=text(message, 500),
         details=masked(details or {}),
         request_id=actor.request_id,
     )
+    with transaction.atomic():
+        source = floods.source_of(row)
+        if source and not floods.admits(source, row):
+            return None
+        chain.append(row)
     log.info(
         "activity.recorded",
         kind=str(kind),
@@ -71,14 +82,31 @@ def record(
     return row
 
 
+def text(value: str, longest: int | None = None) -> str:
+    """What every database takes: without NUL and without half characters."""
+    return value.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")[:longest]
+
+
+def address(value: str | None) -> str | None:
+    """An IP address as it is stored; None for anything else."""
+    try:
+        return str(ipaddress.ip_address((value or "").partition("%")[0]))
+    except ValueError:
+        return None
+
+
 def masked(details: Any, name: str = "") -> Any:
-    """The details, with everything under a name that sounds like a secret replaced."""
+    """The details, with everything under a name that sounds like a secret replaced; JSON has no NaN."""
     if details and SECRET_NAME.search(name):
         return MASK
     match details:
         case dict():
-            return {key: masked(value, str(key)) for key, value in details.items()}
+            return {text(str(key)): masked(value, str(key)) for key, value in details.items()}
         case list() | tuple():
             return [masked(value) for value in details]
+        case str():
+            return text(details)
+        case float() if not math.isfinite(details):
+            return None
         case _:
             return details

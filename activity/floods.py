@@ -1,0 +1,80 @@
+"""What comes in floods is counted instead of listed: at most ten rows a minute of one source."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Sum
+
+from activity import chain
+from activity.models import ActivityLog, Flood
+from activity.types import FLOODING, ActivityType, ActorKind, traits
+
+MOST_A_MINUTE = 10  # the last of them says how many were left out in the minute before
+MINUTE = 60
+COPIED = (
+    "activity_type actor_kind actor_name user_id source_ip user_agent origin server_id server_name app_id app_name"
+    " result request_id"
+).split()
+
+
+def source_of(row: ActivityLog) -> str:
+    """Who or what floods: the address of whoever is refused, the server and app that is observed; "" if neither."""
+    if row.activity_type not in FLOODING or row.actor_kind == ActorKind.COMMAND:
+        return ""
+    if row.activity_type in (ActivityType.USER_LOGIN_FAILED, ActivityType.PERMISSION_DENIED):
+        return refused_from(row.activity_type, row.source_ip or row.actor_name)
+    return f"server {row.server_id} app {row.app_id}" if row.actor_kind == ActorKind.SYSTEM else ""
+
+
+def refused_from(kind: str, address: str) -> str:
+    return f"{kind} from {address}"
+
+
+def admits(source: str, row: ActivityLog) -> bool:
+    """Whether this row may still be written in its minute; counts it either way."""
+    chain.lock()
+    minute = int(row.timestamp.timestamp()) // MINUTE
+    flood = Flood.objects.filter(pk=source).first() or Flood(source=source, minute=minute)
+    if flood.minute != minute:
+        _tell(flood, row.timestamp)
+        flood = Flood(source=source, minute=minute)
+    is_admitted = flood.written < MOST_A_MINUTE - 1
+    if is_admitted:
+        flood.written += 1
+    else:
+        flood.left_out += 1
+        flood.last = {"message": row.message} | {name: getattr(row, name) for name in COPIED}
+    flood.save()
+    return is_admitted
+
+
+def settle(at: datetime) -> None:
+    """Tell what was left out in minutes that are over."""
+    over = int(at.timestamp()) // MINUTE
+    for source in Flood.objects.filter(minute__lt=over).values_list("pk", flat=True):
+        with transaction.atomic():
+            chain.lock()
+            for flood in Flood.objects.filter(pk=source, minute__lt=over):
+                _tell(flood, at)
+                flood.delete()
+
+
+def left_out(source: str, since: datetime) -> int:
+    """How much of this source was counted instead of listed since then, and is not told yet."""
+    recent = Flood.objects.filter(pk=source, minute__gte=int(since.timestamp()) // MINUTE)
+    return recent.aggregate(total=Sum("left_out"))["total"] or 0
+
+
+def _tell(flood: Flood, at: datetime) -> None:
+    if not flood.left_out:
+        return
+    last, minute = dict(flood.last), datetime.fromtimestamp(flood.minute * MINUTE, UTC)
+    label = traits(last["activity_type"]).label
+    details = {
+        "left_out": flood.left_out,
+        "from": minute.isoformat(),
+        "to": (minute + timedelta(seconds=MINUTE)).isoformat(),
+        "last": last.pop("message"),
+    }
+    message = f"{label}: {flood.left_out} more in the minute of {minute:%H:%M} UTC, not listed one by one"
+    chain.append(ActivityLog(timestamp=at, message=message, details=details, **last))
