@@ -3,14 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Sum
 
 from activity import chain
 from activity.models import ActivityLog, Flood
 from activity.types import FLOODING, ActivityType, ActorKind, traits
 
 MOST_A_MINUTE = 10  # the last of them says how many were left out in the minute before
+MOST_COUNTED = 50  # names or kinds, each with a count of its own
 MINUTE = 60
+REFUSALS = (ActivityType.USER_LOGIN_FAILED, ActivityType.PERMISSION_DENIED)
 COPIED = (
     "activity_type actor_kind actor_name user_id source_ip user_agent origin server_id server_name app_id app_name"
     " result request_id"
@@ -21,7 +22,7 @@ def source_of(row: ActivityLog) -> str:
     """Who or what floods: the address of whoever is refused, the server and app that is observed; "" if neither."""
     if row.activity_type not in FLOODING or row.actor_kind == ActorKind.COMMAND:
         return ""
-    if row.activity_type in (ActivityType.USER_LOGIN_FAILED, ActivityType.PERMISSION_DENIED):
+    if row.activity_type in REFUSALS:
         return refused_from(row.activity_type, row.source_ip or row.actor_name)
     return f"server {row.server_id} app {row.app_id}" if row.actor_kind == ActorKind.SYSTEM else ""
 
@@ -43,7 +44,10 @@ def admits(source: str, row: ActivityLog) -> bool:
         flood.written += 1
     else:
         flood.left_out += 1
-        flood.last = {"message": row.message} | {name: getattr(row, name) for name in COPIED}
+        flood.last = {name: getattr(row, name) for name in COPIED} | {
+            "message": row.message,
+            "counts": _counted(flood.last.get("counts", {}), row),
+        }
     flood.save()
     return is_admitted
 
@@ -59,10 +63,16 @@ def settle(at: datetime) -> None:
                 flood.delete()
 
 
-def left_out(source: str, since: datetime) -> int:
-    """How much of this source was counted instead of listed since then, and is not told yet."""
+def left_out(source: str, since: datetime, name: str = "") -> int:
+    """How much of this source was left out since then and is not told yet; of one name if given."""
     recent = Flood.objects.filter(pk=source, minute__gte=int(since.timestamp()) // MINUTE)
-    return recent.aggregate(total=Sum("left_out"))["total"] or 0
+    return sum(flood.last.get("counts", {}).get(name, 0) if name else flood.left_out for flood in recent)
+
+
+def _counted(counts: dict[str, int], row: ActivityLog) -> dict[str, int]:
+    """One more: of whoever was refused by name, of all else by kind."""
+    key = row.actor_name if row.activity_type in REFUSALS else str(row.activity_type)
+    return counts | {key: counts.get(key, 0) + 1} if key in counts or len(counts) < MOST_COUNTED else counts
 
 
 def _tell(flood: Flood, at: datetime) -> None:
@@ -72,6 +82,7 @@ def _tell(flood: Flood, at: datetime) -> None:
     label = traits(last["activity_type"]).label
     details = {
         "left_out": flood.left_out,
+        "counts": last.pop("counts"),
         "from": minute.isoformat(),
         "to": (minute + timedelta(seconds=MINUTE)).isoformat(),
         "last": last.pop("message"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 
@@ -89,6 +90,10 @@ def between(server_id: int, since: datetime, until: datetime, limit: int) -> lis
 def recent_failures(kind: str, since: datetime, source_ip: str, actor_name: str = "") -> int:
     """How often this failed from an address since then, of one actor if named; what a flood left out counts as well."""
     listed = ActivityLog.objects.filter(activity_type=kind, timestamp__gte=since, source_ip=source_ip)
-    told = sum(details.get("left_out", 0) for details in listed.values_list("details", flat=True))
-    pending = floods.left_out(floods.refused_from(kind, source_ip), since)
+    told = sum(_left_out(details, actor_name) for details in listed.values_list("details", flat=True))
+    pending = floods.left_out(floods.refused_from(kind, source_ip), since, actor_name)
     return (listed.filter(actor_name=actor_name) if actor_name else listed).count() + told + pending
+
+
+def _left_out(details: Any, name: str) -> int:
+    return int(details.get("counts", {}).get(name, 0) if name else details.get("left_out", 0))

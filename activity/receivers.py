@@ -10,7 +10,8 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_sa
 from django.dispatch import receiver
 
 from activity.context import Acting, current
-from activity.record import MASK, record
+from activity.masking import MASK
+from activity.record import record
 from activity.types import ActivityType, ActorKind, Result
 
 User = get_user_model()

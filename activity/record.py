@@ -2,7 +2,6 @@
 
 import ipaddress
 import math
-import re
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -12,13 +11,11 @@ from django.utils import timezone
 
 from activity import chain, floods
 from activity.context import Acting, current
+from activity.masking import MASK, SECRET_NAME
 from activity.models import ActivityLog
 from activity.types import ActivityType, Result
 
 log = structlog.get_logger(__name__)
-
-SECRET_NAME = re.compile(r"pass(word|phrase)?|secret|token|private|api_?key|authorization|cookie", re.IGNORECASE)
-MASK = "••••••"
 
 
 class Named(Protocol):
