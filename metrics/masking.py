@@ -2,7 +2,7 @@
 
 import re
 
-MASK = "••••••"
+from activity.masking import MASK
 
 NAMED = re.compile(
     r"""(?ix)
