@@ -19,7 +19,7 @@ START = "0" * MAC_CHARACTERS  # what the first row of all follows
 LOCK = 0x746F6D6F  # of PostgreSQL; SQLite has one writer at a time anyhow
 AT_ONCE = 5000
 
-_fields = {field.column: field for field in ActivityLog._meta.concrete_fields}
+_fields = {str(field.column): field for field in ActivityLog._meta.concrete_fields}
 COLUMNS = tuple(column for column in _fields if column not in ("details", "mac"))
 STORED = (*COLUMNS, "details", "mac")
 _in_order = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode

@@ -1,5 +1,6 @@
 """Who is acting, and which way it came in: set once at the rim, read by record()."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,6 +26,10 @@ class Acting:
 
 NOBODY = Acting()
 _acting: ContextVar[Acting] = ContextVar("acting", default=NOBODY)
+
+
+def new_request_id() -> str:
+    return uuid.uuid4().hex
 
 
 def current() -> Acting:

@@ -18,7 +18,7 @@ class DetailsField(models.JSONField):
         return None
 
 
-class DetailsTextField(models.TextField):
+class DetailsTextField(models.TextField[Any, Any]):
     """JSON kept as the very text that was written, of which a MAC is taken: no database may write it differently."""
 
     def from_db_value(self, value: str, *_args: Any) -> Any:

@@ -1,6 +1,7 @@
 """What comes in floods is counted instead of listed: at most ten rows a minute of one source."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
@@ -80,7 +81,7 @@ def _tell(flood: Flood, at: datetime) -> None:
         return
     last, minute = dict(flood.last), datetime.fromtimestamp(flood.minute * MINUTE, UTC)
     label = traits(last["activity_type"]).label
-    details = {
+    details: dict[str, Any] = {
         "left_out": flood.left_out,
         "counts": last.pop("counts"),
         "from": minute.isoformat(),

@@ -80,14 +80,38 @@ def user_deleted(instance: Any, **_kwargs: Any) -> None:
     record(ActivityType.USER_DELETED, f"User {instance} deleted", details={"user": str(instance)})
 
 
+@receiver(post_save, sender=Group)
+def role_saved(instance: Group, created: bool, raw: bool = False, **_kwargs: Any) -> None:
+    if created and not raw:
+        record(ActivityType.ROLE_CHANGED, f"Role {instance} created", details={"role": str(instance)})
+
+
+@receiver(post_delete, sender=Group)
+def role_deleted(instance: Group, **_kwargs: Any) -> None:
+    record(ActivityType.ROLE_CHANGED, f"Role {instance} deleted", details={"role": str(instance)})
+
+
+@receiver(m2m_changed, sender=Group.permissions.through)
+def role_changed(instance: Any, action: str, model: Any, pk_set: set[int] | None, **_kwargs: Any) -> None:
+    """A right that a role, and with it all its users, was given or lost."""
+    if isinstance(instance, Group) and (given := _given(instance.permissions, action, model, pk_set)):
+        record(ActivityType.ROLE_CHANGED, f"Role {instance} changed", details={"role": str(instance)} | given)
+
+
 @receiver(m2m_changed, sender=User.groups.through)
 @receiver(m2m_changed, sender=User.user_permissions.through)
 def rights_changed(instance: Any, action: str, model: Any, pk_set: set[int] | None, **_kwargs: Any) -> None:
     """A role or a right that a user was given or lost."""
-    if action not in ("post_add", "post_remove", "pre_clear") or not isinstance(instance, User):
-        return
-    held = instance.groups if model is Group else instance.user_permissions
+    if isinstance(instance, User):
+        held = instance.groups if model is Group else instance.user_permissions
+        if given := _given(held, action, model, pk_set):
+            details = {"user": str(instance)} | given
+            record(ActivityType.USER_UPDATED, f"User {instance} changed", details=details)
+
+
+def _given(held: Any, action: str, model: Any, pk_set: set[int] | None) -> dict[str, list[str]]:
+    """What was given or taken, by name; nothing for the other steps of the same change."""
+    if action not in ("post_add", "post_remove", "pre_clear"):
+        return {}
     names = sorted(str(one) for one in (held.all() if action == "pre_clear" else model.objects.filter(pk__in=pk_set)))
-    if names:
-        details = {"user": str(instance), "given" if action == "post_add" else "taken": names}
-        record(ActivityType.USER_UPDATED, f"User {instance} changed", details=details)
+    return {"given" if action == "post_add" else "taken": names} if names else {}

@@ -90,10 +90,10 @@ def verify(
         except Broken as broken:
             if segments != _segments(using):  # pruned meanwhile: look again
                 continue
-            state, broken_at, explanation = State.BROKEN, broken.row, broken.explanation
+            found: tuple[State, int | None, str] = State.BROKEN, broken.row, broken.explanation
         else:
-            state, broken_at, explanation = State.WHOLE, None, ""
-        return Verdict(state, walk.rows, walk.last_id, broken_at, explanation, triggers.missing(using))
+            found = State.WHOLE, None, ""
+        return Verdict(found[0], walk.rows, walk.last_id, found[1], found[2], triggers.missing(using))
 
 
 def without_anchor(verdict: Verdict, missing: AnchorMissing) -> Verdict:
@@ -111,7 +111,7 @@ def _segments(using: str) -> list[PrunedSegment]:
 
 
 def _tell(verdict: Verdict, *, was_whole: bool) -> None:
-    details = {"row": verdict.broken_at, "rows": verdict.rows, "explanation": verdict.explanation}
+    details: dict[str, Any] = {"row": verdict.broken_at, "explanation": verdict.explanation}
     if verdict.is_whole and not was_whole:
         record(ActivityType.LOG_WHOLE_AGAIN, f"The activity log is whole again, up to row {verdict.last_id}")
     elif was_whole and not verdict.is_whole:

@@ -1,25 +1,64 @@
 """The schedules of django-q2, kept in step with the settings at each start."""
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django_q.models import Schedule
 
+DAILY_BACKUP = "daily backup"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One schedule: every minute, or once a day at this time of the time zone that the pages show."""
+
+    name: str
+    task: str
+    cluster: str = "tasks"
+    daily_at: time | None = None
+
+    def keep(self, now: datetime) -> None:
+        """What runs every minute begins now; what runs daily stays due when it was, whenever the product starts."""
+        rules = {
+            "func": self.task,
+            "cluster": self.cluster,
+            "schedule_type": Schedule.DAILY if self.daily_at else Schedule.MINUTES,
+            "minutes": 1,
+            "repeats": -1,
+            "kwargs": "q_options={'save': False}",
+        }
+        due = {"next_run": _next(self.daily_at, now) if self.daily_at else now}
+        Schedule.objects.update_or_create(
+            name=self.name, defaults=rules if self.daily_at else rules | due, create_defaults=rules | due
+        )
+
+
+def wanted() -> list[Wanted]:
+    return [
+        *(Wanted(f"poll by {cluster}", "metrics.tasks.poll", cluster) for cluster in settings.POLL_CLUSTERS),
+        Wanted("tend the activity log", "activity.tasks.tend"),
+        Wanted("check the activity log", "activity.tasks.check", daily_at=time(3, 0)),
+        *([Wanted(DAILY_BACKUP, "metrics.tasks.make_backup", daily_at=time(3, 15))] if settings.TOMO["backups_kept"] else []),
+    ]
+
 
 def sync() -> None:
-    """One schedule per poller: a slice a minute. Schedules of pollers that are gone go, too."""
-    names = [f"poll by {cluster}" for cluster in settings.POLL_CLUSTERS]
-    for name, cluster in zip(names, settings.POLL_CLUSTERS, strict=True):
-        Schedule.objects.update_or_create(
-            name=name,
-            defaults={
-                "func": "metrics.tasks.poll",
-                "cluster": cluster,
-                "schedule_type": Schedule.MINUTES,
-                "minutes": 1,
-                "repeats": -1,
-                "next_run": datetime.now(UTC),
-                "kwargs": "q_options={'save': False}",
-            },
-        )
-    Schedule.objects.filter(name__startswith="poll by ").exclude(name__in=names).delete()
+    """Have the schedules that are wanted, and no other."""
+    now = datetime.now(UTC)
+    for schedule in wanted():
+        schedule.keep(now)
+    Schedule.objects.exclude(name__in=[schedule.name for schedule in wanted()]).delete()
+
+
+def next_backup_at() -> datetime | None:
+    """When the next daily backup is due; None if there is none."""
+    return Schedule.objects.filter(name=DAILY_BACKUP).values_list("next_run", flat=True).first()
+
+
+def _next(at: time, now: datetime) -> datetime:
+    """The next time that the clock on the wall says so."""
+    here = now.astimezone(ZoneInfo(settings.TIME_ZONE))
+    today = datetime.combine(here.date(), at, here.tzinfo)
+    return (today if today > here else today + timedelta(days=1)).astimezone(UTC)

@@ -189,7 +189,7 @@ SETTINGS = (
         "",
         _address,
         "empty, or an http(s) address",
-        "Where the head of the activity log is posted to, every few minutes, so that a copy of it stands on another machine.",
+        "Where the head of the activity log is posted to every few minutes, so that another machine has it, too.",
     ),
     Setting(
         "TOMO_BACKUP_DIR",

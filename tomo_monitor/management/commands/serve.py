@@ -1,25 +1,23 @@
 """`manage.py serve`: the whole product on this machine."""
 
-import fcntl
 import os
 import resource
 import signal
 import sqlite3
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, connections
 
+from activity import anchors
 from activity.context import Acting, acting
-from activity.record import record
-from activity.types import ActivityType, ActorKind, Origin
+from activity.types import ActorKind, Origin, Result
 from dashboard import set_up
-from metrics import schedules, servers
-from tomo_monitor import __version__
+from metrics import locks, schedules, servers
+from tomo_monitor import __version__, starts
 from tomo_monitor.processes import KEPT, die_with_parent
 from tomo_monitor.supervisor import Supervisor
 
@@ -37,22 +35,17 @@ class Command(BaseCommand):
         try:
             with acting(SYSTEM):
                 self._prepare()
-                record(ActivityType.SYSTEM_STARTUP, f"Monitor {__version__} started", details={"pid": os.getpid()})
-                self._greet()
-                reason = Supervisor().run()
-                record(ActivityType.SYSTEM_SHUTDOWN, f"Monitor stopped by {reason}", details={"reason": reason})
+                self._run()
         finally:
-            os.close(lock)
+            lock.close()
 
-    def _lock(self) -> int:
-        """One product per data folder; the lock goes with the process, however it ends."""
-        lock = os.open(Path(settings.DATA_DIR) / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+    def _lock(self) -> BinaryIO:
+        """One product per data folder."""
+        lock = locks.take_product()
+        if lock is None:
             raise CommandError(
                 f"Tomo Monitor runs already with the data in {settings.DATA_DIR}: stop it, or set TOMO_DATA_DIR."
-            ) from None
+            )
         return lock
 
     def _prepare(self) -> None:
@@ -83,6 +76,19 @@ class Command(BaseCommand):
                 f"SQLite {sqlite3.sqlite_version} can, very seldom, lose a write when its log is reset: "
                 "update it to 3.51.3 or newer, or use PostgreSQL."
             )
+
+    def _run(self) -> None:
+        started_at = datetime.now(UTC)
+        starts.record_startup(settings.TOMO, started_at)
+        anchors.drop(started_at)
+        self._greet()
+        try:
+            reason = Supervisor().run()
+        except BaseException as wrong:
+            starts.record_shutdown(type(wrong).__name__, started_at, datetime.now(UTC), result=Result.FAILURE)
+            raise
+        starts.record_shutdown(reason, started_at, datetime.now(UTC))
+        anchors.drop(datetime.now(UTC))
 
     def _greet(self) -> None:
         self.stdout.write(f"\nTomo Monitor {__version__} is at {settings.PUBLIC_URL}/")

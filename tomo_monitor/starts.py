@@ -1,0 +1,118 @@
+"""What the activity log says of the product's own starts and ends."""
+
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.utils.timesince import timesince
+
+from activity.models import ActivityLog
+from activity.record import record
+from activity.types import ActivityType, ActorKind, Result
+from metrics.models import Heartbeat
+from tomo_monitor import __version__
+
+OWN = (ActivityType.SYSTEM_STARTUP, ActivityType.SYSTEM_SHUTDOWN)
+HOW = {
+    "first_start": "for the first time",
+    "shutdown": "again after it was stopped",
+    "crash": "again after it was killed or crashed",
+    "machine_restart": "again after the machine restarted under it",
+}
+
+
+def record_startup(settings: Mapping[str, Any], at: datetime) -> None:
+    """With version, what it came after, how long it was down, and what the settings are; changed ones in a row more."""
+    own = ActivityLog.objects.filter(activity_type__in=OWN, actor_kind=ActorKind.SYSTEM).order_by("-id")
+    last, started = own.first(), own.filter(activity_type=ActivityType.SYSTEM_STARTUP).first()
+    after = _after(last, at)
+    down = at - _last_sign(last) if last else None
+    now = shown(settings)
+    details = {
+        "version": __version__,
+        "after": after,
+        "down_seconds": round(down.total_seconds()) if down is not None else None,
+        "settings": now,
+    }
+    message = f"Monitor {__version__} started {HOW[after]}"
+    if down is not None:
+        message += f"; it was down for {_length(down, at)}"
+    if started and (version := started.details.get("version")) != __version__:
+        details["previous_version"] = version
+        message += f"; before, it was version {version}"
+    record(ActivityType.SYSTEM_STARTUP, message, details=details, at=at)
+    if started and (before := started.details.get("settings")) not in (None, now):
+        _record_settings(before, now, at)
+
+
+def record_shutdown(reason: str, started_at: datetime, at: datetime, *, result: Result = Result.SUCCESS) -> None:
+    up = at - started_at
+    details = {"version": __version__, "reason": reason, "up_seconds": round(up.total_seconds())}
+    message = f"Monitor {__version__} stopped by {reason} after {_length(up, at)}"
+    record(ActivityType.SYSTEM_SHUTDOWN, message, result=result, details=details, at=at)
+
+
+def shown(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The settings as text, without the secrets that some addresses hold."""
+    return {name: _without_secrets(value) for name, value in settings.items()}
+
+
+def _without_secrets(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "on" if value else "off"
+        case dict():  # the database, as Django has it
+            place = f"{value.get('HOST', '')}:{value.get('PORT', '')}".strip(":")
+            return f"{value.get('ENGINE', '').rpartition('.')[2]} {place} {value.get('NAME', '')}".strip()
+        case tuple():
+            return ":".join(map(str, value))
+        case list():
+            return ", ".join(map(str, value))
+        case str() if "://" in value:
+            return f"{urlsplit(value).scheme}://{urlsplit(value).netloc.rpartition('@')[2]}"
+    return str(value)
+
+
+def _record_settings(before: Mapping[str, str], now: Mapping[str, str], at: datetime) -> None:
+    changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    details = {
+        "before": {name: before.get(name) for name in changed},
+        "after": {name: now.get(name) for name in changed},
+    }
+    names = ", ".join(f"TOMO_{name.upper()}" for name in changed)
+    record(ActivityType.SETTINGS_CHANGED, f"Settings changed: {names}", details=details, at=at)
+
+
+def _after(last: ActivityLog | None, at: datetime) -> str:
+    if last is None:
+        return "first_start"
+    if last.activity_type == ActivityType.SYSTEM_SHUTDOWN:
+        return "shutdown"
+    return "machine_restart" if _booted_at(at) > _last_sign(last) else "crash"
+
+
+def _last_sign(last: ActivityLog | None) -> datetime:
+    """When it was last known to run."""
+    assert last
+    signs = [last.timestamp]
+    if last.activity_type == ActivityType.SYSTEM_STARTUP:
+        signs += Heartbeat.objects.values_list("at", flat=True)
+    return max(signs)
+
+
+def _booted_at(at: datetime) -> datetime:
+    """When this machine started, by its own uptime."""
+    try:
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+    except OSError:
+        uptime = time.monotonic()
+    return at - timedelta(seconds=uptime)
+
+
+def _length(span: timedelta, at: datetime) -> str:
+    return f"{span.total_seconds():.0f} s" if span < timedelta(minutes=1) else timesince(at - span, at)
