@@ -1,14 +1,17 @@
 """Who is acting, and which way it came in: set once at the rim, read by record()."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import wraps
 
 import structlog
 
 from activity.types import ActorKind, Origin
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,20 @@ def acting(actor: Acting) -> Iterator[None]:
             yield
     finally:
         _acting.reset(token)
+
+
+def task(run: Callable[..., None]) -> Callable[..., None]:
+    """What the queue runs, as the system, for the request that asked; a run that nobody asked for has an id of its own.
+
+    Its failure ends here, as one line of the log: the queue would keep it, and whatever is in it.
+    """
+
+    @wraps(run)
+    def for_request(*ids: int, request_id: str = "") -> None:
+        with acting(Acting(request_id=request_id or new_request_id())):
+            try:
+                run(*ids)
+            except Exception:
+                log.exception("task.failed", task=run.__name__)
+
+    return for_request

@@ -1,12 +1,18 @@
-"""Says who is acting for the length of a web request."""
+"""Says who is acting for the length of a web request, and that it ended."""
 
-import uuid
+import logging
+import time
 from collections.abc import Callable
 
+import structlog
 from django.http import HttpRequest, HttpResponse
 
-from activity.context import Acting, acting
+from activity.context import Acting, acting, new_request_id
 from activity.types import ActorKind, Origin
+
+log = structlog.get_logger(__name__)
+
+UNTOLD = {"/healthz"}  # the supervisor asks it every few seconds
 
 
 class ActivityContextMiddleware:
@@ -16,9 +22,12 @@ class ActivityContextMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        began = time.monotonic()
         actor = actor_of(request)
         with acting(actor):
             response = self.get_response(request)
+            if request.path not in UNTOLD:
+                _tell(request, response.status_code, actor, time.monotonic() - began)
         response["X-Request-ID"] = actor.request_id
         return response
 
@@ -32,5 +41,23 @@ def actor_of(request: HttpRequest) -> Acting:
         user_id=request.user.pk,
         source_ip=request.META.get("REMOTE_ADDR") or None,
         user_agent=request.headers.get("User-Agent", ""),
-        request_id=uuid.uuid4().hex,
+        request_id=request.headers.get("X-Request-ID") or new_request_id(),  # there only if a trusted proxy gave it
     )
+
+
+def _tell(request: HttpRequest, status: int, actor: Acting, seconds: float) -> None:
+    log.log(
+        logging.WARNING if status >= 500 else logging.INFO,
+        "request.finished",
+        method=request.method,
+        path=path_of(request),
+        status=status,
+        seconds=round(seconds, 3),
+        user=actor.name,
+    )
+
+
+def path_of(request: HttpRequest) -> str:
+    """The path without its query; where a token is part of it, the route."""
+    match = request.resolver_match
+    return f"/{match.route}" if match and "token" in match.kwargs else request.path

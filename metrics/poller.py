@@ -14,13 +14,14 @@ from django.conf import settings
 from django.db import DataError, IntegrityError, OperationalError, close_old_connections
 from django.db.models import F
 
+from activity.context import Acting, new_request_id
 from metrics import crash_cards, room, store
-from metrics.collect import Collected, Wanted, collect, connect_and_collect
+from metrics.collect import Collected, Wanted
 from metrics.connections import Connection, target
-from metrics.failures import Failure, Reason
+from metrics.failures import Failure
 from metrics.models import Heartbeat, Server
+from metrics.poll import Outcome, Poll, is_lost, run_poll, tell
 from metrics.probe import deltas
-from metrics.probe.deltas import Counters
 from metrics.ssh import Target
 from metrics.store import Polled
 
@@ -36,8 +37,6 @@ SLOW_SECONDS = 2.0
 RECONNECT_SECONDS = 18 * 3600.0
 LANES = {"steady": 48, "connecting": 16, "slow": 16}
 
-Outcome = tuple[Connection | None, Collected | Failure]
-
 
 @final
 @dataclass
@@ -50,19 +49,6 @@ class _Kept:
     is_slow: bool
 
 
-@final
-@dataclass(frozen=True)
-class _Poll:
-    """A poll under way: of a server as it was when it began, over a kept connection or a new one."""
-
-    server: Server
-    at: datetime
-    to: Target | None
-    before: Counters
-    wanted: Wanted
-    is_over_kept: bool
-
-
 @dataclass
 class Poller:
     """Poller number `number` of `pollers`. Lives as long as its process and is used by one thread."""
@@ -73,7 +59,7 @@ class Poller:
     interval: timedelta
     process: int = field(default_factory=os.getpid)
     _kept: dict[int, _Kept] = field(default_factory=dict)
-    _running: dict[Future[Outcome], _Poll] = field(default_factory=dict)
+    _running: dict[Future[Outcome], Poll] = field(default_factory=dict)
     _beat_at: float = 0.0
     _look_at: float = 0.0
     _prune_at: float = 0.0
@@ -154,17 +140,18 @@ class Poller:
 
     def _start(self, server: Server, at: datetime, wanted: Wanted) -> None:
         kept = self._usable(server)
+        actor = Acting(request_id=server.state.requested_by or new_request_id())
         try:
             to = kept.to if kept else None if server.is_local else target(server)
         except Failure as failure:
-            store.save([Polled(server, at, failure)], self.interval)
+            self._store([Polled(server, at, failure, actor)])
             return
         lane = "slow" if server.state.failures or (kept and kept.is_slow) else "steady" if kept else "connecting"
-        poll = _Poll(server, at, to, deltas.loaded(server.state.counters), wanted, is_over_kept=bool(kept))
+        poll = Poll(server, at, actor, to, deltas.loaded(server.state.counters), wanted, is_over_kept=bool(kept))
         self._submit(lane, poll, kept.connection if kept else None)
 
-    def _submit(self, lane: str, poll: _Poll, connection: Connection | None) -> None:
-        self._running[self._lanes[lane].submit(_poll, connection, poll.to, poll.before, poll.wanted)] = poll
+    def _submit(self, lane: str, poll: Poll, connection: Connection | None) -> None:
+        self._running[self._lanes[lane].submit(run_poll, poll, connection)] = poll
 
     def _usable(self, server: Server) -> _Kept | None:
         """The server's connection, unless it is old or was opened for other access."""
@@ -182,26 +169,29 @@ class Poller:
         for future in done:
             poll = self._running.pop(future)
             connection, outcome = future.result()
-            if poll.is_over_kept and _is_lost(outcome):
+            if poll.is_over_kept and is_lost(outcome):
                 self._submit("connecting", replace(poll, is_over_kept=False), None)
                 continue
             if connection and isinstance(outcome, Collected):
                 is_slow = outcome.seconds > SLOW_SECONDS
                 self._kept[poll.server.pk] = _Kept(connection, poll.to, poll.server.access_revision, is_slow)
             self._late += (datetime.now(UTC) - poll.at) // self.interval
-            polled.append(Polled(poll.server, poll.at, outcome))
+            polled.append(Polled(poll.server, poll.at, outcome, poll.actor))
         for start in range(0, len(polled), AT_ONCE):
             self._store(polled[start : start + AT_ONCE])
 
     def _store(self, polled: list[Polled]) -> None:
         """All in one transaction; if one of them cannot be stored, each in its own."""
         try:
-            store.save(polled, self.interval)
+            news = store.save(polled, self.interval)
         except (IntegrityError, DataError, ValueError) as wrong:
             log.error("poller.not_stored", servers=[one.server.name for one in polled], error=str(wrong))
             if len(polled) > 1:
                 for one in polled:
                     self._store([one])
+            return
+        for one in polled:
+            tell(one, is_news=one.server.pk in news)
 
     def _let_go_of_gone(self) -> None:
         """Nobody stays signed in at a server that was deleted or paused."""
@@ -228,29 +218,3 @@ def _let_go(poll: Future[Outcome]) -> None:
     connection, _ = poll.result()
     if connection:
         connection.close()
-
-
-def _is_lost(outcome: Collected | Failure) -> bool:
-    """Whether a kept connection broke: then one over a new connection is tried at once, so that a restarted sshd
-    costs no poll. A server that is too slow is not asked twice."""
-    return isinstance(outcome, Failure) and outcome.reason is not Reason.TOO_SLOW
-
-
-def _poll(connection: Connection | None, to: Target | None, before: Counters, wanted: Wanted) -> Outcome:
-    """The part of a poll that runs in a thread: no database, nothing shared."""
-    try:
-        if connection is None:
-            connection, collected = connect_and_collect(to, before, wanted)
-        else:
-            collected = collect(connection.probe, before, wanted)
-        if not connection.probe.is_lost:
-            return connection, collected
-        outcome: Collected | Failure = collected
-    except Failure as failure:
-        outcome = failure
-    except Exception as wrong:  # the rim of the thread: one server's surprise stays its own
-        log.exception("poll.crashed")
-        outcome = Failure(Reason.BAD_ANSWER, to.where if to else "this machine", type(wrong).__name__)
-    if connection:
-        connection.close()
-    return None, outcome

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from activity.context import current
 from activity.record import record
 from activity.types import ActivityType
 from metrics import keys
@@ -125,12 +126,13 @@ def accept_host_keys(server: Server, shown: list[dict[str, str]], at: datetime) 
 
 def poll_soon(server: Server, at: datetime) -> bool:
     """Have the poller poll it at once; False if it waits to be prepared or mended first."""
-    return bool(ServerState.objects.filter(server=server, next_poll_at__isnull=False).update(next_poll_at=at))
+    waiting = ServerState.objects.filter(server=server, next_poll_at__isnull=False)
+    return bool(waiting.update(next_poll_at=at, requested_by=current().request_id))
 
 
 def begin_polling(server: Server, at: datetime) -> None:
     """From now on it is polled."""
-    ServerState.objects.filter(server=server).update(next_poll_at=at)
+    ServerState.objects.filter(server=server).update(next_poll_at=at, requested_by=current().request_id)
 
 
 def watch_this_machine(at: datetime) -> None:
@@ -175,6 +177,6 @@ def _kept_secret(before: Server) -> Secret | None:
 def _poll_anew(server: Server, at: datetime) -> None:
     """Forget the failures: something was mended. Without a host key it waits to be prepared."""
     state = ServerState.objects.filter(server=server)
-    state.update(failures=0, failing_since=None, next_poll_at=at)
+    state.update(failures=0, failing_since=None, next_poll_at=at, requested_by=current().request_id)
     if not server.is_local and not server.host_keys.exists():
         state.update(status="pending", since=at, reason="", explanation="", next_poll_at=None)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import models, transaction
 
+from activity.context import Acting, acting, current
 from activity.queries import ActivityFilter
 from activity.record import record
 from activity.types import ActivityType
@@ -51,11 +52,15 @@ STATE_FIELDS = (
 
 @dataclass(frozen=True)
 class Polled:
-    """A poll's end: what it collected, or why it failed. `server` is as it was when the poll began."""
+    """A poll's end: what it collected, or why it failed. `server` is as it was when the poll began.
+
+    `actor` is who what it changed is recorded of; None for who is acting.
+    """
 
     server: Server
     at: datetime
     outcome: Collected | Failure
+    actor: Acting | None = None
 
 
 @dataclass
@@ -65,8 +70,8 @@ class _Rows:
     parts: KnownParts
     apps: KnownApps
     samples: dict[type[models.Model], list[tuple[Any, ...]]] = field(default_factory=lambda: {m: [] for m in SAMPLES})
-    changes: list[tuple[Server, datetime, Change]] = field(default_factory=list)
-    app_changes: list[tuple[datetime, str, AppChange]] = field(default_factory=list)
+    changes: list[tuple[Polled, Change]] = field(default_factory=list)
+    app_changes: list[tuple[Polled, str, AppChange]] = field(default_factory=list)
     states: list[ServerState] = field(default_factory=list)
 
     def state_of(self, server: Server) -> ServerState:
@@ -75,8 +80,9 @@ class _Rows:
         return self.states[-1]
 
 
-def save(polls: Sequence[Polled], interval: timedelta) -> None:
-    """Store polls, all of them or none: samples, states, and what they changed.
+def save(polls: Sequence[Polled], interval: timedelta) -> set[int]:
+    """Store polls, all of them or none: samples, states, and what they changed. Returns the ids of the servers that
+    went online or offline, or are offline for another reason.
 
     A poll of a server that was deleted, paused or given other access meanwhile is dropped. Samples are unique per
     server and slot: the first one stands.
@@ -85,10 +91,10 @@ def save(polls: Sequence[Polled], interval: timedelta) -> None:
         revisions = dict(
             Server.objects.monitored().filter(pk__in=[p.server.pk for p in polls]).values_list("pk", "access_revision")
         )
-        current = [poll for poll in polls if revisions.get(poll.server.pk) == poll.server.access_revision]
-        ids = [poll.server.pk for poll in current]
+        stored = [poll for poll in polls if revisions.get(poll.server.pk) == poll.server.access_revision]
+        ids = [poll.server.pk for poll in stored]
         rows = _Rows(KnownParts(PARTS, ids), KnownApps(ids))
-        for poll in current:
+        for poll in stored:
             if isinstance(poll.outcome, Failure):
                 _fail(poll, poll.outcome, interval, rows)
             else:
@@ -96,10 +102,25 @@ def save(polls: Sequence[Polled], interval: timedelta) -> None:
         for model, values in rows.samples.items():
             bulk.insert(model, values)
         bulk.update(ServerState, "server_id", STATE_FIELDS, rows.states)
-        for server, at, change in rows.changes:
-            record(change.kind, change.message, server=server, result=change.result, details=change.details, at=at)
-        for at, way, one in rows.app_changes:
-            _tell(one.app, one.change, way, at)
+        _answer(stored)
+        for poll, change in rows.changes:
+            _record(poll, change)
+        for poll, way, one in rows.app_changes:
+            _record(poll, one.change, one.app)
+            if one.change.kind == ActivityType.APP_CRASHED or "restarts" in one.change.details:
+                crash_cards.make(one.app, way, poll.at)
+    before = [(poll.server.state.status, poll.server.state.reason) for poll in stored]
+    return {now.pk for was, now in zip(before, rows.states, strict=True) if was != (now.status, now.reason)}
+
+
+def _answer(polls: Sequence[Polled]) -> None:
+    """Who asked for a poll has had it; who asked while it ran gets the next one at once."""
+    states = ServerState.objects.filter(server__in=[poll.server for poll in polls])
+    for poll in polls:
+        if asked := poll.server.state.requested_by:
+            states.filter(server=poll.server, requested_by=asked).update(requested_by="")
+    if polls:
+        states.filter(next_poll_at__isnull=False).exclude(requested_by="").update(next_poll_at=polls[0].at)
 
 
 def reachability(state: ServerState) -> Reachability:
@@ -117,7 +138,7 @@ def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Row
     key = slot_key(slot, server.pk)
     rows.samples[ServerMetrics].append(sample_rows.server(key, collected.sample))
     _add_parts(server, poll.at, slot, collected.sample, rows)
-    rows.changes += [(server, poll.at, change) for change in changes]
+    rows.changes += [(poll, change) for change in changes]
     _set(state, after)
     state.next_poll_at = backoff.next_round(collected.received_at, interval)
     state.polled_at = collected.received_at
@@ -135,7 +156,7 @@ def _fail(poll: Polled, failure: Failure, interval: timedelta, rows: _Rows) -> N
     after, changes = transitions.failed(
         reachability(state), poll.server.name, failure.reason, failure.explanation[:500], poll.at
     )
-    rows.changes += [(poll.server, poll.at, change) for change in changes]
+    rows.changes += [(poll, change) for change in changes]
     _set(state, after)
     state.next_poll_at = backoff.next_try(
         failure.reason,
@@ -201,13 +222,11 @@ def _add_apps(poll: Polled, collected: Collected, seen: Containers, state: Serve
     """What a poll saw of a server's containers: their apps followed, a row for each, and whether they can be listed."""
     server, figures = poll.server, collected.sample.containers
     rows.changes += [
-        (server, poll.at, change)
-        for change in app_transitions.status_changed(server.name, state.apps_status, seen.status)
+        (poll, change) for change in app_transitions.status_changed(server.name, state.apps_status, seen.status)
     ]
     slot = slot_at(poll.at)
     followed = _followed(poll, seen, collected, state, rows)
-    told = _told(server, followed.changes, poll.at, rows)
-    rows.app_changes += [(poll.at, seen.way, change) for change in told]
+    rows.app_changes += [(poll, seen.way, change) for change in _told(poll, followed.changes, rows)]
     for container_id, app_id in followed.ids.items():
         if one := seen.by_id.get(container_id):
             rows.samples[ContainerMetrics].append(
@@ -244,7 +263,7 @@ def _followed(poll: Polled, seen: Containers, collected: Collected, state: Serve
     )
 
 
-def _told(server: Server, changes: list[AppChange], at: datetime, rows: _Rows) -> list[AppChange]:
+def _told(poll: Polled, changes: list[AppChange], rows: _Rows) -> list[AppChange]:
     """As many as may be told of a server in an hour; that there are more is told in one line.
 
     Made-up names use up no room of what happens to apps that are known.
@@ -253,27 +272,25 @@ def _told(server: Server, changes: list[AppChange], at: datetime, rows: _Rows) -
     for kinds in (CAME_AND_WENT, HAPPENED):
         some = [one for one in changes if one.change.kind in kinds]
         if some:
-            lately = ActivityFilter(server_id=server.pk, activity_types=kinds, since=at - timedelta(hours=1))
+            lately = ActivityFilter(server_id=poll.server.pk, activity_types=kinds, since=poll.at - timedelta(hours=1))
             told += some[: max(MOST_TOLD_AN_HOUR - lately.rows().count(), 0)]
     if left := len(changes) - len(told):
-        message = f"{left} more changes of apps on {server.name} are not told one by one"
-        rows.changes.append((server, at, Change(ActivityType.APPS_CHANGED, message, {"changes": len(changes)})))
+        message = f"{left} more changes of apps on {poll.server.name} are not told one by one"
+        rows.changes.append((poll, Change(ActivityType.APPS_CHANGED, message, {"changes": len(changes)})))
     return told
 
 
-def _tell(app: App, change: Change, way: str, at: datetime) -> None:
-    """Into the activity log, and onto a crash card."""
-    record(
-        change.kind,
-        change.message,
-        server=app.server,
-        app=app,
-        result=change.result,
-        details=change.details,
-        at=at,
-    )
-    if change.kind == ActivityType.APP_CRASHED or "restarts" in change.details:
-        crash_cards.make(app, way, at)
+def _record(poll: Polled, change: Change, app: App | None = None) -> None:
+    with acting(poll.actor or current()):
+        record(
+            change.kind,
+            change.message,
+            server=poll.server,
+            app=app,
+            result=change.result,
+            details=change.details,
+            at=poll.at,
+        )
 
 
 def prune(before: datetime) -> int:

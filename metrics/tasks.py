@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Max
 from django_q.models import OrmQ
 
+from activity.context import task
 from metrics import preparation
 from metrics.models import Heartbeat
 from metrics.poller import Poller
@@ -20,6 +21,7 @@ SUCCESSOR_SECONDS = 2.0
 _poller: Poller | None = None
 
 
+@task
 def poll() -> None:
     """A slice of polling: goes on until another slice comes into the queue, so that none pile up and none is missing.
 
@@ -58,17 +60,20 @@ def _this_process(name: str) -> Poller:
     return _poller
 
 
+@task
 def beat() -> None:
     """A sign of life of the task cluster, asked for by the supervisor."""
     Heartbeat.objects.beat("tasks", datetime.now(UTC))
 
 
+@task
 def scan(preparation_id: int) -> None:
     """The first half of a preparation."""
     with _ended_if_it_breaks(preparation_id):
         preparation.scan(preparation_id, datetime.now(UTC))
 
 
+@task
 def test(preparation_id: int) -> None:
     """The second half of a preparation."""
     with _ended_if_it_breaks(preparation_id):

@@ -1,16 +1,21 @@
 """Believes a reverse proxy's headers if, and only if, the proxy is a trusted one."""
 
 import ipaddress
+import re
 from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED")
+FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED", "HTTP_X_REQUEST_ID")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,40}")
 
 
 class TrustedProxyMiddleware:
-    """Puts the visitor's own address and scheme where Django looks for them, and drops the headers."""
+    """Puts the visitor's own address and scheme where Django looks for them, and drops the headers.
+
+    Only the request's id is left where it is, if a trusted proxy gave one.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -22,6 +27,8 @@ class TrustedProxyMiddleware:
             request.META["REMOTE_ADDR"] = _client(forwarded["HTTP_X_FORWARDED_FOR"], request.META["REMOTE_ADDR"])
             if forwarded["HTTP_X_FORWARDED_PROTO"] in ("http", "https"):
                 request.META["wsgi.url_scheme"] = forwarded["HTTP_X_FORWARDED_PROTO"]
+            if REQUEST_ID.fullmatch(forwarded["HTTP_X_REQUEST_ID"]):
+                request.META["HTTP_X_REQUEST_ID"] = forwarded["HTTP_X_REQUEST_ID"]
         return self.get_response(request)
 
 

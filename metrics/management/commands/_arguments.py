@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
-from activity.context import Acting, acting
+from activity.context import Acting, acting, new_request_id
 from activity.types import ActorKind, Origin
 from metrics.models import Server
 
@@ -15,7 +15,8 @@ from metrics.models import Server
 @contextmanager
 def as_command() -> Iterator[None]:
     """What happens inside was done by the person at the terminal."""
-    with acting(Acting(kind=ActorKind.COMMAND, origin=Origin.COMMAND, name=getpass.getuser())):
+    person = Acting(ActorKind.COMMAND, Origin.COMMAND, getpass.getuser(), request_id=new_request_id())
+    with acting(person):
         yield
 
 
