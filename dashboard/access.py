@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 
@@ -20,7 +20,7 @@ OPERATORS, AUDITORS = "operators", "auditors"
 CONFIRMED_SECONDS = 600
 
 P = ParamSpec("P")
-View = Callable[Concatenate[Request, P], HttpResponse]
+View = Callable[Concatenate[Request, P], HttpResponseBase]
 
 
 def is_administrator(user: Any) -> bool:
@@ -47,7 +47,7 @@ def only(allowed: Callable[[Any], bool]) -> Callable[[View[P]], View[P]]:
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
-        def guarded(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def guarded(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not allowed(request.user):
                 record(
                     ActivityType.PERMISSION_DENIED,
@@ -66,7 +66,7 @@ def confirmed(view: View[P]) -> View[P]:
     """A view for which the password was entered within the last ten minutes; else it is asked for first."""
 
     @wraps(view)
-    def guarded(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if is_confirmed(request):
             return view(request, *args, **kwargs)
         return ask_for_password(request, back_to=request.get_full_path())

@@ -36,11 +36,12 @@ class Wanted:
 
 
 def wanted() -> list[Wanted]:
+    backup = Wanted(DAILY_BACKUP, "metrics.tasks.make_backup", daily_at=time(3, 15))
     return [
         *(Wanted(f"poll by {cluster}", "metrics.tasks.poll", cluster) for cluster in settings.POLL_CLUSTERS),
         Wanted("tend the activity log", "activity.tasks.tend"),
         Wanted("check the activity log", "activity.tasks.check", daily_at=time(3, 0)),
-        *([Wanted(DAILY_BACKUP, "metrics.tasks.make_backup", daily_at=time(3, 15))] if settings.TOMO["backups_kept"] else []),
+        *([backup] if settings.TOMO["backups_kept"] else []),
     ]
 
 

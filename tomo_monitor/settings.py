@@ -9,7 +9,7 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from tomo_monitor import data_folder, logs
+from tomo_monitor import __version__, data_folder, logs
 from tomo_monitor.configuration import WrongSetting, configuration
 
 django_stubs_ext.monkeypatch()  # Django's generic classes take their parameters at run time, too
@@ -21,7 +21,9 @@ try:
 except WrongSetting as wrong:
     raise ImproperlyConfigured(str(wrong)) from None
 
+VERSION = __version__
 DATA_DIR: Path = TOMO["data_dir"]
+BACKUP_DIR: Path = TOMO["backup_dir"] or DATA_DIR / "backups"
 try:
     data_folder.prepare(DATA_DIR)
     SECRET_KEY = data_folder.secret_key(DATA_DIR)
@@ -190,15 +192,16 @@ POLL_CLUSTERS = ["poll"] + [f"poll-{number}" for number in range(2, TOMO["poller
 NEVER = 1_000_000  # tasks: a worker that ends was killed, and the supervisor starts its cluster again
 # A poller has one worker: the SSH connections live in it.
 POLL_CLUSTER = {"workers": 1, "recycle": NEVER, "queue_limit": 1, "timeout": 600, "retry": 900, "guard_cycle": 1}
+# A backup may take long, and so may following the activity log: a third worker answers beats and prepares servers.
 Q_CLUSTER: dict[str, Any] = {
     "name": "tasks",
     "orm": QUEUE_DATABASE,
-    "workers": 2,
+    "workers": 3,
     "recycle": NEVER,
     "queue_limit": 4,
     "bulk": 1,
-    "timeout": 300,
-    "retry": 360,
+    "timeout": 3600,
+    "retry": 3700,
     "max_attempts": 3,
     "ack_failures": True,
     "poll": 0.5,

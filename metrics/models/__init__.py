@@ -1,6 +1,7 @@
 """What is kept: servers and how to reach them, their state, and their samples."""
 
 from metrics.models.app import App, Condition, Container, ContainerMetrics, CrashCard
+from metrics.models.backup import Backup
 from metrics.models.credential import Credential, HostKey
 from metrics.models.heartbeat import Heartbeat
 from metrics.models.parts import (
@@ -17,6 +18,7 @@ from metrics.models.server_metrics import ServerMetrics
 
 __all__ = [
     "App",
+    "Backup",
     "Condition",
     "Container",
     "ContainerMetrics",

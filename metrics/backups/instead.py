@@ -1,0 +1,23 @@
+"""Another database in the place of the product's own, while it is worked on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connections
+
+
+@contextmanager
+def instead(name: str) -> Iterator[None]:
+    """Whatever uses the default database uses the one of this name: for commands, which have one thread."""
+    own = connections.databases["default"]
+    _use(own | {"NAME": name})
+    try:
+        yield
+    finally:
+        _use(own)
+
+
+def _use(database: dict[str, object]) -> None:
+    connections["default"].close()
+    del connections["default"]
+    connections.databases["default"] = database
