@@ -188,7 +188,7 @@ def _web(last_sign: Callable[[], float]) -> Part:
     host, port = settings.TOMO["listen"]
     command = [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
-        *("--workers", "2", "--blocking-threads", "1", "--backlog", "512", "--respawn-failed-workers"),
+        *("--workers", "2", "--blocking-threads", "4", "--backlog", "512", "--respawn-failed-workers"),
         *("--no-ws", "--log-level", "warning", "--workers-kill-timeout", "5", "tomo_monitor.wsgi:application"),
     ]
     return Part("web", command, last_sign, lambda: None)
