@@ -3,7 +3,7 @@
 from django.urls import include, path
 
 from dashboard import api
-from dashboard.views import access, activity, apps, health, overview, preparation, servers
+from dashboard.views import access, activity, apps, backups, health, overview, preparation, servers
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -23,6 +23,9 @@ urlpatterns = [
     path("servers/<int:server_id>/apps/<int:app_id>/charts", apps.charts, name="app_charts"),
     path("servers/<int:server_id>/apps/<int:app_id>/table/<slug:chart>", apps.table, name="app_table"),
     path("activity", activity.activity, name="activity"),
+    path("backups", backups.backups, name="backups"),
+    path("backups/make", backups.make, name="backup_make"),
+    path("backups/<str:name>/download", backups.download, name="backup_download"),
     path("sign-in", access.SignIn.as_view(), name="login"),
     path("sign-out", access.SignOut.as_view(), name="logout"),
     path("set-up/<str:token>", access.set_up, name="set_up"),

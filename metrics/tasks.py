@@ -3,15 +3,18 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Max
 from django_q.models import OrmQ
 
-from activity.context import task
+from activity import tasks as activity_tasks
+from activity.context import current, task
 from metrics import preparation
+from metrics.backups import making
+from metrics.backups.errors import BackupError
 from metrics.models import Heartbeat
 from metrics.poller import Poller
 
@@ -78,6 +81,20 @@ def test(preparation_id: int) -> None:
     """The second half of a preparation."""
     with _ended_if_it_breaks(preparation_id):
         preparation.test(preparation_id, datetime.now(UTC))
+
+
+@task
+def make_backup(*backup_ids: int) -> None:
+    """The backup that the page asked for; without an id the daily one."""
+    at = datetime.now(UTC)
+    with suppress(BackupError):  # the run and the activity log tell it
+        making.asked(backup_ids[0], at) if backup_ids else making.daily(at)
+
+
+@task
+def check_log() -> None:
+    """The check of the activity log that the page asked for."""
+    activity_tasks.check(request_id=current().request_id)
 
 
 @contextmanager
