@@ -81,7 +81,7 @@ def _tell(flood: Flood, at: datetime) -> None:
         return
     last, minute = dict(flood.last), datetime.fromtimestamp(flood.minute * MINUTE, UTC)
     label = traits(last["activity_type"]).label
-    details: dict[str, Any] = {
+    details: Any = {
         "left_out": flood.left_out,
         "counts": last.pop("counts"),
         "from": minute.isoformat(),

@@ -1,5 +1,6 @@
 """The activity log's table, and what is kept about it: segments that were pruned, floods, verifications."""
 
+import json
 from typing import Any, Self
 
 from django.db import models
@@ -102,6 +103,11 @@ class ActivityLog(models.Model):
     @property
     def level(self) -> Level:
         return self.traits.level
+
+    @property
+    def pretty_details(self) -> str:
+        """The details as indented JSON; "" if there are none."""
+        return json.dumps(self.details, indent=2, ensure_ascii=False, sort_keys=True) if self.details else ""
 
     @property
     def changes(self) -> list[str]:

@@ -11,7 +11,7 @@ from django.db.models import Q
 from activity import chain, triggers
 from activity.models import ActivityLog, PrunedSegment
 from activity.record import record
-from activity.types import TRAITS, ActivityType, Category
+from activity.types import ActivityType, Category, kinds_of
 
 AT_ONCE = 5000
 
@@ -32,10 +32,6 @@ def prune(days: Mapping[Category, int], at: datetime) -> int:
         }
         record(ActivityType.LOG_PRUNED, f"{gone.total()} old rows of the activity log deleted", details=details)
     return gone.total()
-
-
-def kinds_of(category: Category) -> list[ActivityType]:
-    return [kind for kind, one in TRAITS.items() if one.category is category]
 
 
 def _known_stretches(due: Q) -> Iterator[tuple[int, int]]:

@@ -7,8 +7,10 @@ from typing import Any
 
 from django.db.models import Q
 
-from activity import floods
+from activity import chain, floods
 from activity.models import ActivityLog, ActivityLogQuerySet
+
+MOST_SEARCHED = 200_000
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,14 @@ class ActivityFilter:
     since: datetime | None = None
     until: datetime | None = None
     text: str = ""
+    request_id: str = ""
     only_servers: bool = False
     servers: Iterable[int] | None = None  # of these alone; None is of all
+
+    @property
+    def is_searched_lately(self) -> bool:
+        """Whether every row would have to be looked into: then only the newest are, unless a time is given."""
+        return bool((self.text or self.request_id) and not self.since)
 
     def rows(self) -> ActivityLogQuerySet:
         """The rows that match, newest first."""
@@ -38,6 +46,7 @@ class ActivityFilter:
             "app_id": self.app_id,
             "source_ip": self.source_ip,
             "result": self.result,
+            "request_id": self.request_id,
             "timestamp__gte": self.since,
             "timestamp__lt": self.until,
         }
@@ -47,11 +56,15 @@ class ActivityFilter:
         if self.servers is not None:
             rows = rows.filter(server_id__in=self.servers)
         if self.text:
+            text = self.text
             rows = rows.filter(
-                Q(message__icontains=self.text)
-                | Q(actor_name__icontains=self.text)
-                | Q(server_name__icontains=self.text)
+                Q(message__icontains=text)
+                | Q(actor_name__icontains=text)
+                | Q(server_name__icontains=text)
+                | Q(app_name__icontains=text)
             )
+        if self.is_searched_lately:
+            rows = rows.filter(id__gt=chain.head()[0] - MOST_SEARCHED)
         return rows.newest_first()
 
 
@@ -67,6 +80,11 @@ class ActivityPage:
     total: int
     before: int | None
 
+    @property
+    def newest(self) -> ActivityLog:
+        """The row that was written last; what comes after it is new."""
+        return max(self.rows, key=lambda row: row.pk)
+
 
 def page(wanted: ActivityFilter, *, limit: int, offset: int = 0, before: int | None = None) -> ActivityPage:
     """`limit` rows older than the row with the id `before`, skipping `offset`. Raises UnknownRow."""
@@ -80,6 +98,11 @@ def page(wanted: ActivityFilter, *, limit: int, offset: int = 0, before: int | N
     return ActivityPage(
         rows=found[:limit], total=rows.count(), before=found[limit - 1].pk if len(found) > limit else None
     )
+
+
+def newer(wanted: ActivityFilter, after: int, limit: int) -> list[ActivityLog]:
+    """What was written after the row `after`, newest first."""
+    return list(wanted.rows().filter(id__gt=after)[:limit])
 
 
 def between(server_id: int, since: datetime, until: datetime, limit: int) -> list[ActivityLog]:

@@ -2,14 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
-from django.conf import settings
-
-from activity import anchors, floods, pruning, verification
-from activity.types import Category
+from activity import anchors, floods, pruning, retention, verification
+from activity.context import task
 
 ANCHORED_EVERY = timedelta(minutes=5)
 
 
+@task
 def tend() -> None:
     """Each minute: tell what floods left out, and write the head of the chain down outside the database."""
     at = datetime.now(UTC)
@@ -19,9 +18,10 @@ def tend() -> None:
         anchors.drop(at)
 
 
+@task
 def check() -> None:
     """Each day, or when somebody asks: follow the chain. What does not verify is not pruned."""
     at = datetime.now(UTC)
     if verification.check(at).is_whole:
-        pruning.prune({category: settings.TOMO[f"{category}_days"] for category in Category}, at)
+        pruning.prune(retention.days_kept(), at)
         anchors.drop(at)

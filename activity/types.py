@@ -194,3 +194,7 @@ def traits(activity_type: str) -> Traits:
     """How a stored kind is shown; a kind that this version no longer knows is shown by its name."""
     known = activity_type in ActivityType.__members__.values()
     return TRAITS[ActivityType(activity_type)] if known else Traits(activity_type, "question-mark-circle")
+
+
+def kinds_of(category: Category) -> list[ActivityType]:
+    return [kind for kind, one in TRAITS.items() if one.category is category]

@@ -50,10 +50,26 @@ class Broken(Exception):
         super().__init__(explanation)
 
 
+def latest() -> Verification | None:
+    """The last time that the whole log was followed to its end."""
+    return Verification.objects.exclude(state=State.RUNNING).first()
+
+
+def is_broken() -> bool:
+    """Whether the log did not verify the last time."""
+    last = latest()
+    return last is not None and last.state == State.BROKEN
+
+
+def running() -> Verification | None:
+    """The check that is under way."""
+    return Verification.objects.filter(state=State.RUNNING).first()
+
+
 def check(at: datetime) -> Verdict:
     """Verify the log of this installation with its own anchors, keep the verdict, and record a change for the worse."""
     started = time.monotonic()
-    before = Verification.objects.exclude(state=State.RUNNING).first()
+    before = latest()
     kept = Verification.objects.create(at=at, state=State.RUNNING, rows=0, last_id=0, seconds=0)
 
     def told(rows: int, last_id: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from activity import verification
 from dashboard import access
 from metrics import queries, room
 
@@ -17,9 +18,11 @@ def product(request: HttpRequest) -> dict[str, Any]:
     silence = queries.poller_silence(datetime.now(UTC))
     return {
         "is_administrator": access.is_administrator(user),
+        "is_auditor": access.is_auditor(user),
         "is_operator": access.is_operator(user),
         "poller_is_silent": silence is not None and silence > queries.SILENT,
         "poller_silence": silence,
+        "log_is_broken": verification.is_broken(),
         "disk_is_full": room.is_short(),
         "refresh_seconds": min(settings.TOMO["poll_seconds"] // 2, 15),
     }

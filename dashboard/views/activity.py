@@ -1,54 +1,89 @@
-"""The activity log."""
+"""The activity log: read, exported, and whether it can be trusted."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
-from django.http import HttpResponse
-from django.shortcuts import render
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
 
-from activity import queries
-from activity.types import TRAITS, ActivityType
-from dashboard import access
+from activity import export as exports
+from activity import queries, retention, verification
+from activity.queries import ActivityFilter
+from activity.record import record
+from activity.types import ActivityType
+from dashboard import access, streaming
+from dashboard.activity_filters import ActivityFilters
 from dashboard.requests import Request
-from metrics.models import App, Server
+from metrics.queue import enqueue
 
 PAGE = 50
-LONGEST_TEXT = 200
+MOST_AT_ONCE = 100
 
 
 def activity(request: Request) -> HttpResponse:
-    asked = request.GET
-    wanted = replace(
-        access.activity_seen_by(request.user),
-        activity_types=[kind for kind in asked.getlist("kind") if kind in {str(known) for known in ActivityType}],
-        server_id=_id(asked.get("server", "")),
-        app_id=_id(asked.get("app", "")),
-        result=asked.get("result", "") if asked.get("result") in ("success", "failure") else "",
-        text=asked.get("q", "").replace("\0", "")[:LONGEST_TEXT],
-    )
-    page = queries.page(wanted, limit=PAGE, before=_id(asked.get("before", "")))
-    older = asked.copy()
-    older["before"] = str(page.before or "")
-    context = {
-        "page": page,
-        "older": older.urlencode(),
-        "is_first": "before" not in asked,
-        "wanted": wanted,
-        "kinds": [(kind, traits.label) for kind, traits in TRAITS.items()],
-        "servers": Server.objects.visible_to(request.user).values_list("pk", "name"),
-        "app_name": _app_name(request, wanted.app_id) if wanted.app_id else "",
-        "at": datetime.now(UTC),
+    """The newest that match, or what is older than `before`; for the live list what came after `after`."""
+    filters = ActivityFilters(request.GET, request.user)
+    context: dict[str, Any] = {
+        "filters": filters,
+        "verified": verification.latest(),
+        "most_searched": queries.MOST_SEARCHED,
     }
+    if filters.is_valid():
+        wanted = filters.wanted(access.activity_seen_by(request.user), datetime.now(UTC))
+        if after := _id(request.GET.get("after", "")):
+            return _newer(request, wanted, after)
+        try:
+            context["page"] = queries.page(wanted, limit=PAGE, before=_id(request.GET.get("before", "")))
+        except queries.UnknownRow as gone:
+            messages.warning(request, str(gone))
+            return redirect(filters.link())
+        context["wanted"] = wanted
     return render(request, "activity/rows.html" if request.htmx else "activity/page.html", context)
 
 
-def _app_name(request: Request, app_id: int) -> str:
-    """What the app is called; the log knows those that are gone."""
-    told = replace(access.activity_seen_by(request.user), app_id=app_id).rows().first()
-    if told:
-        return f"{told.app_name} on {told.server_name}"
-    found = App.objects.of(Server.objects.visible_to(request.user)).filter(pk=app_id).select_related("server").first()
-    return f"{found.name} on {found.server.name}" if found else f"app {app_id}"
+def _newer(request: Request, wanted: ActivityFilter, after: int) -> HttpResponse:
+    rows = queries.newer(wanted, after, MOST_AT_ONCE)
+    if not rows:
+        return HttpResponse(status=204)
+    return render(request, "activity/newer.html", {"rows": rows, "newest": rows[0], "day": request.GET.get("day", "")})
+
+
+def export(request: Request) -> HttpResponseBase:
+    """What the same address shows as a page, as a file."""
+    filters, form = ActivityFilters(request.GET, request.user), request.GET.get("format", "")
+    if form not in exports.CONTENT_TYPES or not filters.is_valid():
+        return HttpResponse("format is csv or jsonl; the filters are those of the page.\n", "text/plain", status=400)
+    at = datetime.now(UTC)
+    wanted = filters.wanted(access.activity_seen_by(request.user), at)
+
+    def begin() -> None:
+        details = {"format": form, "filter": filters.link().removeprefix("?")}
+        record(ActivityType.LOG_EXPORTED, f"Activity log exported as {form}", details=details)
+
+    chunks = exports.exported(wanted.rows(), form)
+    return streaming.download(chunks, f"activity-{at:%Y%m%dT%H%M%SZ}.{form}", exports.CONTENT_TYPES[form], begin)
+
+
+@access.only(access.is_auditor)
+def trust(request: Request) -> HttpResponse:
+    """How far the log was verified, what it is kept for and what that costs."""
+    context = {
+        "keeping": retention.kept(datetime.now(UTC)),
+        "running": verification.running(),
+        "verified": verification.latest(),
+    }
+    return render(request, "activity/verified.html" if request.htmx else "activity/trust.html", context)
+
+
+@require_POST
+@access.only(access.is_auditor)
+def verify(request: Request) -> HttpResponse:
+    """Follow the chain now, in the background."""
+    if not verification.running():
+        enqueue("check_log")
+    return redirect("activity_trust")
 
 
 def _id(text: str) -> int | None:

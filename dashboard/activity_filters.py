@@ -1,0 +1,116 @@
+"""What the activity page is asked for: its filters, read from the address."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from activity.queries import ActivityFilter
+from activity.types import TRAITS, ActivityType, Category, Result, kinds_of
+from metrics.models import App, Server
+
+PERIODS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
+LENGTHS = {
+    "1h": timedelta(hours=1),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+}
+KINDS = [(str(one).capitalize(), [(str(kind), TRAITS[kind].label) for kind in kinds_of(one)]) for one in Category]
+
+
+class ClockInput(forms.DateTimeInput):
+    """The browser's own choice of day and time."""
+
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%dT%H:%M")
+
+
+class ActivityFilters(forms.Form):
+    """Each field is a parameter of the address; an empty one asks for everything."""
+
+    q = forms.CharField(label="Text", max_length=200)
+    kind = forms.MultipleChoiceField(label="Kinds", choices=KINDS, widget=forms.CheckboxSelectMultiple)
+    server = forms.IntegerField(min_value=1, max_value=2**62, widget=forms.Select)
+    app = forms.IntegerField(min_value=1, max_value=2**62, widget=forms.Select)
+    actor = forms.CharField(label="Who", max_length=150)
+    address = forms.GenericIPAddressField(label="From address", error_messages={"invalid": "Not an IP address."})
+    result = forms.ChoiceField(choices=[("", "Every result"), ("success", "Success"), ("failure", "Failure")])
+    period = forms.ChoiceField(label="Time", choices=[("", "All time"), *PERIODS.items()])
+    since = forms.DateTimeField(label="From", widget=ClockInput)
+    until = forms.DateTimeField(label="To", widget=ClockInput)
+    request = forms.RegexField(r"^[A-Za-z0-9._-]{1,40}$", label="Request", widget=forms.HiddenInput)
+
+    def __init__(self, asked: QueryDict, user: Any) -> None:
+        super().__init__(asked)
+        for field in self.fields.values():
+            field.required = False
+        servers = Server.objects.visible_to(user)
+        self._choose("server", "Every server", list(servers.order_by("name").values_list("pk", "name")))
+        server = asked.get("server", "")
+        apps = App.objects.of(servers).filter(server_id=server) if server.isascii() and server.isdecimal() else None
+        self._choose("app", "Every app", list(apps.order_by("name").values_list("pk", "name")[:500]) if apps else [])
+
+    def _choose(self, name: str, everything: str, choices: list[tuple[int, str]]) -> None:
+        """One of these; one that is gone from the list stays chosen, as the log knows it still."""
+        chosen = self.data.get(name, "")
+        gone = [(chosen, f"{name} {chosen}")] if chosen and chosen not in {str(key) for key, _ in choices} else []
+        self.fields[name].widget.choices = [("", everything), *gone, *choices]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        if cleaned.get("since") and cleaned.get("until") and cleaned["since"] >= cleaned["until"]:
+            self.add_error("until", "Must be later than From.")
+        return cleaned
+
+    def wanted(self, seen: ActivityFilter, at: datetime) -> ActivityFilter:
+        """What is asked for, of what may be seen. Only when the form is valid."""
+        asked = self.cleaned_data
+        period = LENGTHS.get(asked["period"])
+        return replace(
+            seen,
+            activity_types=[ActivityType(kind) for kind in asked["kind"]],
+            server_id=asked["server"],
+            app_id=asked["app"],
+            actor=asked["actor"],
+            source_ip=asked["address"],
+            result=Result(asked["result"]) if asked["result"] else "",
+            since=asked["since"] or (at - period if period else None),
+            until=asked["until"],
+            text=asked["q"],
+            request_id=asked["request"],
+        )
+
+    def more(self) -> list[forms.BoundField]:
+        """The fields that are seldom needed."""
+        return [self[name] for name in ("actor", "address", "since", "until")]
+
+    def chips(self) -> list[tuple[str, str]]:
+        """What narrows the list, as (what it says, the address without it)."""
+        return [
+            (f"{self.fields[name].label or name.capitalize()}: {self._said(name)}", self._without(name))
+            for name in self.fields
+            if self.data.get(name)
+        ]
+
+    def _said(self, name: str) -> str:
+        given = self.data.getlist(name) if isinstance(self.data, QueryDict) else []
+        known = {"kind": {str(kind): one.label for kind, one in TRAITS.items()}, "period": PERIODS}.get(name)
+        if known is None and name in ("server", "app"):
+            known = {str(key): label for key, label in self.fields[name].widget.choices}
+        return ", ".join((known or {}).get(one, one) for one in given)
+
+    def link(self) -> str:
+        """The page's address with these filters, from the newest on."""
+        return self._without("after", "day", "format")
+
+    def _without(self, *names: str) -> str:
+        assert isinstance(self.data, QueryDict)
+        kept = self.data.copy()
+        for name in (*names, "before"):
+            kept.pop(name, None)
+        return f"?{kept.urlencode()}"
