@@ -88,7 +88,7 @@ def _parsed(line: str) -> Anchor | None:
     try:
         said = json.loads(line)
         return Anchor(str(said["at"]), int(said["row"]), str(said["mac"]))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 

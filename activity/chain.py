@@ -75,15 +75,19 @@ def mac(content_of_row: str) -> str:
 
 
 def instant(value: datetime | str) -> str:
-    """UTC with microseconds and Z, also of what SQLite keeps as text."""
-    at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    at = at.astimezone(UTC) if at.tzinfo else at
-    return f"{at.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    """UTC with microseconds and Z. SQLite sorts times as text: in another spelling they are a ValueError."""
+    at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    at = at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+    if isinstance(value, str) and str(at) != value:
+        raise ValueError(f"{value!r} is not how a time is kept")
+    return f"{at.isoformat(timespec='microseconds')}Z"
 
 
 def rows_after(row_id: int, using: str = "default") -> Iterator[tuple[Any, ...]]:
     """All rows after this one, as STORED has them, first to last; some thousand at a time, so that no writer waits."""
     columns = ", ".join(STORED)
+    if connections[using].vendor == "sqlite":
+        columns = columns.replace("timestamp", "timestamp || ''", 1)  # the very text, which sorts and filters
     query = f"SELECT {columns} FROM {ActivityLog._meta.db_table} WHERE id > %s ORDER BY id LIMIT {AT_ONCE}"
     while True:
         with connections[using].cursor() as cursor:

@@ -55,10 +55,12 @@ def _prune_stretch(first: int, last: int, due: Q, at: datetime) -> Counter[str]:
     """Sign what stays and delete what goes, in one transaction; which kinds went how often."""
     with transaction.atomic():
         chain.lock()
+        before = PrunedSegment.objects.filter(first_id=first).order_by("-id").first()
+        if before and before.last_id != last:  # another process was here meanwhile
+            return Counter()
         rows = ActivityLog.objects.filter(id__range=(first, last))
         gone = Counter(rows.filter(due).values_list("activity_type", flat=True))
         macs = list(rows.exclude(due).order_by("id").values_list("mac", flat=True))
-        before = PrunedSegment.objects.filter(first_id=first).order_by("-id").first()
         segment = PrunedSegment(
             pk=(PrunedSegment.objects.order_by("-id").values_list("id", flat=True).first() or 0) + 1,
             first_id=first,

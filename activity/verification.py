@@ -83,7 +83,7 @@ def check(at: datetime) -> Verdict:
     kept.explanation, kept.seconds = verdict.explanation[:500], time.monotonic() - started
     kept.save()
     Verification.objects.filter(state=State.RUNNING, pk__lt=kept.pk).delete()  # whose process ended
-    _tell(verdict, was_whole=before is None or before.state == State.WHOLE)
+    _tell(verdict, was=before.state if before else State.WHOLE)
     if verdict.missing_triggers:
         triggers.ensure()
     return verdict
@@ -98,15 +98,18 @@ def verify(
 ) -> Verdict:
     """Check each row from `since` on, each pruned segment, and the anchors. `tell` is called now and then."""
     while True:
-        segments = _segments(using)
-        walk = _Walk(segments, anchored, tell)
+        segments: list[PrunedSegment] = []
+        walk = _Walk(anchored, tell)
         try:
+            segments = walk.segments = _segments(using)
             walk.begin(since, using)
             walk.follow(using)
         except Broken as broken:
             if segments != _segments(using):  # pruned meanwhile: look again
                 continue
             found: tuple[State, int | None, str] = State.BROKEN, broken.row, broken.explanation
+        except (AttributeError, TypeError, ValueError) as wrong:  # of what the program never writes
+            found = State.BROKEN, walk.last_id + 1, f"what follows row {walk.last_id} cannot be read: {wrong}"
         else:
             found = State.WHOLE, None, ""
         return Verdict(found[0], walk.rows, walk.last_id, found[1], found[2], triggers.missing(using))
@@ -126,11 +129,11 @@ def _segments(using: str) -> list[PrunedSegment]:
     return [newest[first] for first in sorted(newest)]
 
 
-def _tell(verdict: Verdict, *, was_whole: bool) -> None:
+def _tell(verdict: Verdict, was: str) -> None:
     details: dict[str, Any] = {"row": verdict.broken_at, "explanation": verdict.explanation}
-    if verdict.is_whole and not was_whole:
+    if verdict.is_whole and was != State.WHOLE:
         record(ActivityType.LOG_WHOLE_AGAIN, f"The activity log is whole again, up to row {verdict.last_id}")
-    elif was_whole and not verdict.is_whole:
+    elif verdict.state != was:
         message = f"The activity log does not verify: {verdict.explanation}"
         record(ActivityType.LOG_BROKEN, message, result=Result.FAILURE, details=details)
     elif verdict.missing_triggers:
@@ -143,9 +146,9 @@ def _tell(verdict: Verdict, *, was_whole: bool) -> None:
 class _Walk:
     """One pass over the log, row by row."""
 
-    segments: list[PrunedSegment]
     anchored: Iterable[Anchor]
     tell: Callable[[int, int], None]
+    segments: list[PrunedSegment] = field(default_factory=list)
     rows: int = 0
     last_id: int = 0
     mac: str = chain.START
@@ -156,7 +159,8 @@ class _Walk:
 
     def begin(self, since: datetime | None, using: str) -> None:
         """Stand before the first row to be checked."""
-        self.segments = list(self.segments)
+        for stray in ActivityLog.objects.using(using).filter(id__lt=1).order_by("id").values_list("id", flat=True)[:1]:
+            raise Broken(stray, f"row {stray} was put before the first")
         first = _first_since(since, using) if since else 1
         around = next((one for one in self.segments if one.first_id <= first <= one.last_id), None)
         first = around.first_id if around else first
@@ -249,7 +253,7 @@ def _missing(first: int, last: int) -> str:
 def _first_since(since: datetime, using: str) -> int:
     rows = ActivityLog.objects.using(using)
     found = rows.filter(timestamp__gte=since).order_by("timestamp", "id").values_list("id", flat=True).first()
-    return found or chain.head(using)[0] + 1
+    return max(1, found - 1 if found else chain.head(using)[0])  # the row before shows that its time is its own
 
 
 def _mac_before(first: int, around: PrunedSegment | None, using: str) -> str:
