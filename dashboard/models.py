@@ -1,7 +1,6 @@
-"""Tokens for scripts."""
+"""Tokens for scripts, and the keys under which what they send counts once."""
 
 from datetime import datetime
-from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -20,13 +19,6 @@ class Scope(models.TextChoices):
     SERVERS_WRITE = "servers:write"
 
 
-class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
-    def usable(self, at: datetime) -> Self:
-        """Neither revoked nor expired, and of an owner who is active."""
-        unexpired = models.Q(expires_at__isnull=True) | models.Q(expires_at__gt=at)
-        return self.filter(unexpired, revoked_at__isnull=True, owner__is_active=True)
-
-
 class ApiToken(models.Model):
     """A bearer token. Only its SHA-256 is kept: it is shown once, when it is made."""
 
@@ -43,10 +35,34 @@ class ApiToken(models.Model):
     minute = models.BigIntegerField(default=0, help_text="The minute that `uses` counts, since the epoch.")
     uses = models.PositiveIntegerField(default=0)
 
-    objects = ApiTokenQuerySet.as_manager()
-
     class Meta:
         ordering = ("name", "id")
 
     def __str__(self) -> str:
         return self.name
+
+    def ended(self, at: datetime) -> str:
+        """Why nobody may use it any more, in one word; "" while it is valid."""
+        if self.revoked_at:
+            return "revoked"
+        if self.expires_at and self.expires_at <= at:
+            return "expired"
+        return "" if self.owner.is_active else "owner_inactive"
+
+
+class IdempotencyKey(models.Model):
+    """What a sender gave a report, so that sending it again records nothing new."""
+
+    sender = models.CharField(max_length=160, help_text="The token or the command's user.")
+    key = models.CharField(max_length=200)
+    digest = models.CharField(max_length=64, help_text="HMAC-SHA256 of the report.")
+    activity_id = models.BigIntegerField(
+        null=True, help_text="The row that it made; null inside that transaction alone."
+    )
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["sender", "key"], name="one_report_of_a_key")]
+
+    def __str__(self) -> str:
+        return f"{self.sender}: {self.key}"

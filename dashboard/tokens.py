@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, F, Value, When
+from django.db import transaction
 
 from activity.context import Acting, current
 from activity.record import record
@@ -23,14 +23,23 @@ MOST_A_MINUTE = 120
 
 
 class Refused(Exception):
-    """A token does not let this request in; the text says why as far as a stranger may know."""
+    """A token does not let this request in; the text says as much as a stranger may know, `reason` the rest.
+
+    `token` is the one whose text it was, if it was one's.
+    """
+
+    def __init__(self, reason: str, token: ApiToken | None = None) -> None:
+        self.reason, self.token = reason, token
+        is_elsewhere = reason == "wrong_network"
+        why = " from this address" if is_elsewhere else ": it is unknown, expired or revoked"
+        super().__init__(f"The token is not valid{why}.")
 
 
 class TooOften(Exception):
-    """More requests than a token has in a minute. `seconds` says when to come again."""
+    """More requests than a token has in a minute. `seconds` says when to come again, `is_first` if it is news."""
 
-    def __init__(self, seconds: int) -> None:
-        self.seconds = seconds
+    def __init__(self, token: ApiToken, seconds: int, *, is_first: bool) -> None:
+        self.token, self.seconds, self.is_first = token, seconds, is_first
         super().__init__(f"More than {MOST_A_MINUTE} requests in this minute.")
 
 
@@ -70,11 +79,13 @@ def revoke(token: ApiToken, at: datetime) -> None:
 def check(text: str, source_ip: str, at: datetime) -> ApiToken:
     """The token of an Authorization header's value, counted as used. Raises Refused or TooOften."""
     match = TOKEN.fullmatch(text)
-    token = ApiToken.objects.usable(at).select_related("owner", "tag").filter(pk=match[1]).first() if match else None
+    token = ApiToken.objects.select_related("owner", "tag").filter(pk=match[1]).first() if match else None
     if not match or not token or not hmac.compare_digest(token.digest, _digest(match[2])):
-        raise Refused("The token is not valid: it is unknown, expired or revoked.")
+        raise Refused("unknown")
+    if reason := token.ended(at):
+        raise Refused(reason, token)
     if token.network and ipaddress.ip_address(source_ip) not in ipaddress.ip_network(token.network):
-        raise Refused("The token is not valid from this address.")
+        raise Refused("wrong_network", token)
     _count(token, at)
     return token
 
@@ -87,15 +98,16 @@ def actor(token: ApiToken) -> Acting:
 def _count(token: ApiToken, at: datetime) -> None:
     """One more use, counted in the database: the web server has several processes."""
     minute = int(at.timestamp()) // 60
-    ApiToken.objects.filter(pk=token.pk).update(
-        uses=Case(When(minute=minute, then=F("uses") + 1), default=Value(1)), minute=minute, last_used_at=at
-    )
-    is_first = token.last_used_at is None
-    token.refresh_from_db(fields=["uses"])
-    if token.uses > MOST_A_MINUTE:
-        raise TooOften(60 - int(at.timestamp()) % 60)
-    if is_first:
-        record(ActivityType.TOKEN_FIRST_USED, f"Token {token.name} used for the first time", actor=actor(token))
+    with transaction.atomic():
+        kept = ApiToken.objects.select_for_update().get(pk=token.pk)
+        is_first = kept.last_used_at is None
+        kept.uses = kept.uses + 1 if kept.minute == minute else 1
+        kept.minute, kept.last_used_at = minute, at
+        kept.save(update_fields=["uses", "minute", "last_used_at"])
+        if is_first:
+            record(ActivityType.TOKEN_FIRST_USED, f"Token {token.name} used for the first time", actor=actor(token))
+    if kept.uses > MOST_A_MINUTE:
+        raise TooOften(token, 60 - int(at.timestamp()) % 60, is_first=kept.uses == MOST_A_MINUTE + 1)
 
 
 def _digest(secret: str) -> str:

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from django.utils.dateparse import parse_datetime
+
 from activity.models import ActivityLog
 from dashboard.summary import DashboardSummary
 from metrics import app_access
@@ -19,6 +21,15 @@ MIB, GIB = 2**20, 2**30
 def timestamp(at: datetime | None) -> str | None:
     """RFC 3339 in UTC."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
+
+
+def instant(text: str) -> datetime | None:
+    """The other way; None if it is no time with its zone."""
+    try:
+        found = parse_datetime(text)
+        return found.astimezone(UTC) if found and found.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def summary(answer: DashboardSummary) -> dict[str, Any]:
@@ -150,6 +161,7 @@ def activity(row: ActivityLog) -> dict[str, Any]:
         "server_name": row.server_name or None,
         "app_name": row.app_name or None,
         "source_ip": row.source_ip,
+        "user_agent": row.user_agent or None,
         "origin": row.origin,
         "result": row.result,
         "request_id": row.request_id or None,

@@ -10,9 +10,10 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from activity.context import Acting
 from activity.models import ActivityLog
 from activity.record import record
-from activity.types import ActivityType
+from activity.types import ActivityType, Result
 from dashboard import tokens
 from dashboard.models import ApiToken, Scope
 from metrics import queries
@@ -197,6 +198,21 @@ def test_activity_is_filtered_by_kind_time_text_and_user(api: Client, administra
     assert data(api, f"activity?user_id={administrator.pk}&activity_types=server_added")["total"] == 0
 
 
+def test_activity_is_filtered_by_actor_address_and_result(api: Client) -> None:
+    cron = Acting(name="cron", source_ip="2001:db8::7")
+    record(ActivityType.REPORTED, "moved", actor=cron, result=Result.FAILURE)
+    record(ActivityType.REPORTED, "moved", actor=Acting(name="cron-2", source_ip="192.0.2.7"))
+    for wanted in ("actor=cron", "source_ip=2001:DB8:0::7", "result=failure"):
+        [row] = data(api, f"activity?{wanted}")["logs"]
+        assert (row["actor_name"], row["source_ip"], row["result"]) == ("cron", "2001:db8::7", "failure")
+    assert data(api, "activity?actor=cro")["total"] == 0
+
+
+def test_the_kinds_that_are_allowed_are_all_named(api: Client) -> None:
+    told = api.get("/api/v1/activity?activity_types=nonsense").json()["message"]
+    assert all(kind in told for kind in ActivityType)
+
+
 def test_page_and_api_agree(api: Client, admin_browser: Client) -> None:
     fleet.online("a")
     fleet.offline("b")
@@ -258,6 +274,13 @@ def test_another_method_is_405_and_names_the_right_one(api: Client, method: str)
         ("servers?offset=" + "9" * 19, "offset"),
         ("servers?offset=" + "9" * 5000, "offset"),
         ("activity?before=x", "before"),
+        ("activity?before=999999999", "before"),
+        ("activity?actor=", "actor"),
+        ("activity?source_ip=", "source_ip"),
+        ("activity?source_ip=10.0.0.0/8", "source_ip"),
+        ("activity?source_ip=fe80::1%25eth0", "source_ip"),
+        ("activity?result=broken", "result"),
+        ("activity?" + "a" * 5000 + "=1", "a" * 100),
         ("activity?q=%00", "q"),
         ("activity?q=" + "a" * 60_000, "q"),
         ("activity?since=yesterday", "since"),
@@ -273,7 +296,7 @@ def test_a_bad_parameter_is_400_and_named(api: Client, path: str, names: str) ->
     response = api.get(f"/api/v1/{path}")
     assert error(response, 400) == "BAD_PARAMETER"
     assert response.json()["message"].startswith(f"{names}: ")
-    assert len(response.json()["message"]) <= 500
+    assert len(response.json()["message"]) <= 1500
 
 
 def test_an_unknown_period_is_400_and_names_those_there_are(api: Client) -> None:
@@ -290,7 +313,7 @@ words = st.text(max_size=30) | st.sampled_from(
     ["1", "0", "-1", "9" * 30, "1h", "30d", "2026-01-31T12:00:00Z", "\0", "%"]
 )
 names = st.sampled_from(
-    ["limit", "offset", "period", "since", "until", "q", "before", "activity_types", "user_id", "x"]
+    "limit offset period since until q before activity_types user_id actor source_ip result x".split()
 )
 
 

@@ -1,0 +1,157 @@
+"""What each operation of the API answers, as public JSON."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from activity import queries as activity_queries
+from activity.queries import ActivityFilter
+from dashboard import parameters, reports, wire
+from dashboard.callers import Caller
+from dashboard.envelope import Answer, ApiError, bad
+from dashboard.posts import Posted
+from dashboard.summary import dashboard_summary
+from metrics import app_access, app_queries, periods, queries
+from metrics.periods import Span
+
+MOST_ROWS = 1000
+REPLAYED = "Idempotent-Replayed"
+
+
+def summary(caller: Caller, _given: Mapping[str, str]) -> dict[str, Any]:
+    return wire.summary(dashboard_summary(caller.servers, caller.activity, caller.at))
+
+
+def servers(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
+    limit, offset = parameters.whole(given, "limit", MOST_ROWS, MOST_ROWS), parameters.whole(given, "offset", 0)
+    wanted = caller.servers.order_by("name", "pk")
+    rows = queries.server_rows(wanted[offset : offset + limit], caller.at)
+    return {
+        "servers": [wire.server(row) for row in rows],
+        "count": len(rows),
+        "total": wanted.count(),
+        "limit": limit,
+        "offset": offset,
+    }
+
+
+def server(caller: Caller, _given: Mapping[str, str], server_id: str) -> dict[str, Any]:
+    return wire.server(queries.server_row(caller.server(server_id), caller.at))
+
+
+def server_metrics(caller: Caller, given: Mapping[str, str], server_id: str) -> dict[str, Any]:
+    found = caller.server(server_id)
+    period, span = _span(caller, given)
+    metrics = wire.samples(found.pk, queries.server_series(found.pk, span))
+    return {
+        "server_id": found.pk,
+        "period": period,
+        **_span_told(span),
+        "metrics": metrics,
+        "count": len(metrics),
+    }
+
+
+def apps(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
+    limit, offset = parameters.whole(given, "limit", MOST_ROWS, MOST_ROWS), parameters.whole(given, "offset", 0)
+    wanted = app_queries.apps_of(caller.servers, caller.at).present().order_by("server__name", "name", "pk")
+    rows = app_queries.app_rows(wanted[offset : offset + limit])
+    return {
+        "apps": [wire.app(row) for row in rows],
+        "count": len(rows),
+        "total": wanted.count(),
+        "limit": limit,
+        "offset": offset,
+    }
+
+
+def server_apps(caller: Caller, _given: Mapping[str, str], server_id: str) -> dict[str, Any]:
+    found = caller.server(server_id)
+    here = app_queries.apps_of(caller.servers.filter(pk=found.pk), caller.at).present().order_by("name", "pk")
+    rows = app_queries.app_rows(here)
+    return {
+        "server_id": found.pk,
+        "apps": [wire.app(row) for row in rows],
+        "count": len(rows),
+        "total": len(rows),
+        "status": found.state.apps_status or None,
+        "explanation": app_access.explanation(found.state.apps_way) or None,
+    }
+
+
+def app_metrics(caller: Caller, given: Mapping[str, str], server_id: str, app_id: str) -> dict[str, Any]:
+    app = caller.app(server_id, app_id)
+    period, span = _span(caller, given)
+    metrics = wire.app_samples(app_queries.app_history(app, span))
+    return {
+        "server_id": app.server_id,
+        "app_id": app.pk,
+        "period": period,
+        **_span_told(span),
+        "metrics": metrics,
+        "count": len(metrics),
+    }
+
+
+def activity(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
+    limit, offset = parameters.whole(given, "limit", 50, MOST_ROWS), parameters.whole(given, "offset", 0)
+    wanted, before = _activity_filter(caller, given), parameters.number(given, "before")
+    try:
+        page = activity_queries.page(wanted, limit=limit, offset=offset, before=before)
+    except activity_queries.UnknownRow as unknown:
+        raise bad("before", str(unknown)) from None
+    logs = [wire.activity(row) for row in page.rows]
+    return {
+        "logs": logs,
+        "count": len(logs),
+        "total": page.total,
+        "limit": limit,
+        "offset": offset,
+        "next_before": page.before,
+    }
+
+
+def report(caller: Caller, posted: Posted) -> Answer:
+    """Record what another program tells, once for each idempotency key."""
+    assert caller.token, "only a token writes"
+    reporter = reports.Reporter(f"token {caller.token.pk}", caller.servers, bool(caller.token.tag))
+    try:
+        row, is_new = reports.record_once(reports.report(posted.fields), reporter, posted.idempotency_key, caller.at)
+    except reports.WrongReport as wrong:
+        raise ApiError(400, "BAD_PARAMETER", str(wrong)) from None
+    except reports.Conflict as conflict:
+        raise ApiError(409, "IDEMPOTENCY_CONFLICT", str(conflict)) from None
+    return Answer(wire.activity(row), 201) if is_new else Answer(wire.activity(row), headers={REPLAYED: "true"})
+
+
+def _span(caller: Caller, given: Mapping[str, str]) -> tuple[str, Span]:
+    period = given.get("period", "24h")
+    try:
+        return period, periods.span(period, caller.at.timestamp(), interval=int(queries.interval().total_seconds()))
+    except periods.UnknownPeriod as wrong:
+        raise ApiError(400, "UNKNOWN_PERIOD", f"period: {wrong}") from None
+
+
+def _span_told(span: Span) -> dict[str, Any]:
+    return {
+        "step_seconds": span.step,
+        "from": wire.timestamp(datetime.fromtimestamp(span.start, UTC)),
+        "to": wire.timestamp(datetime.fromtimestamp(span.end, UTC)),
+    }
+
+
+def _activity_filter(caller: Caller, given: Mapping[str, str]) -> ActivityFilter:
+    return replace(
+        caller.activity,
+        activity_types=parameters.kinds(given, "activity_types"),
+        user_id=parameters.number(given, "user_id"),
+        actor=parameters.name(given, "actor"),
+        server_id=parameters.number(given, "server_id"),
+        app_id=parameters.number(given, "app_id"),
+        source_ip=parameters.address(given, "source_ip"),
+        result=parameters.result(given, "result"),
+        since=parameters.instant(given, "since"),
+        until=parameters.instant(given, "until"),
+        text=given.get("q", ""),
+    )

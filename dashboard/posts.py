@@ -1,0 +1,80 @@
+"""What a program sends to the API: a JSON object in the body of a POST."""
+
+import json
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, UnreadablePostError
+
+from dashboard.envelope import ApiError
+from dashboard.parameters import given
+
+MOST_BYTES = 128 * 1024
+LENGTH = re.compile(r"[0-9]{1,9}", re.ASCII)
+LONGEST_NUMBER = 20  # digits, of the whole numbers that are kept
+
+
+class WrongJson(ValueError):
+    """The text is no JSON object that says one thing; why not."""
+
+
+@dataclass(frozen=True)
+class Posted:
+    """The fields of the body, and the key under which it counts once."""
+
+    fields: dict[str, Any]
+    idempotency_key: str | None
+
+
+def posted(request: HttpRequest, allowed: tuple[str, ...]) -> Posted:
+    """The body of this request. Raises ApiError."""
+    given(request, allowed)
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    if request.content_type != "application/json" or charset.lower() not in ("utf-8", "utf8"):
+        raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type: Allowed: application/json, in UTF-8.")
+    try:
+        return Posted(parsed(_body(request)), request.headers.get("Idempotency-Key"))
+    except WrongJson as wrong:
+        raise ApiError(400, "BAD_JSON", f"body: {wrong}") from None
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """A JSON object in which every name is given once. A whole number of more than 64 bits is infinite."""
+    try:
+        found = json.loads(body.decode(), object_pairs_hook=_object, parse_int=_whole)
+    except UnicodeDecodeError:
+        raise WrongJson("It is not UTF-8.") from None
+    except RecursionError:
+        raise WrongJson("It is nested too deeply. Allowed: details of at most 20 levels.") from None
+    except json.JSONDecodeError as wrong:
+        raise WrongJson(f"It is not JSON: {wrong}.") from None
+    if not isinstance(found, dict):
+        raise WrongJson("It is not a JSON object: {…}.")
+    return found
+
+
+def _body(request: HttpRequest) -> bytes:
+    length = request.headers.get("Content-Length", "")
+    if not length:
+        raise ApiError(411, "LENGTH_REQUIRED", "Content-Length: It is missing: send the body in one piece.")
+    if not LENGTH.fullmatch(length) or int(length) > MOST_BYTES:
+        raise ApiError(413, "TOO_LARGE", f"The body is too large. Allowed: at most {MOST_BYTES} bytes.")
+    try:
+        return request.body
+    except UnreadablePostError:
+        raise ApiError(400, "BAD_REQUEST", "The body ended early.") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise WrongJson(f"{ascii(twice)[:100]} is given more than once: give it once.")
+    return found
+
+
+def _whole(text: str) -> float:
+    return int(text) if len(text) <= LONGEST_NUMBER else math.inf
