@@ -10,6 +10,9 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    from tomo_monitor import logs
+
+    logs.configure_without_settings()
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as wrong:

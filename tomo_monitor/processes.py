@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
-SUPERVISED = "_TOMO_SUPERVISED"  # set by the supervisor for its children
+SUPERVISED = "_TOMO_SUPERVISED"  # set by the supervisor for its children: the name of the part
 KEPT = "_TOMO_KEPT"  # set by `make run` for the supervisor
 
 

@@ -57,13 +57,13 @@ class Part:
         self.process = subprocess.Popen(
             self.command,
             cwd=settings.BASE_DIR,
-            env=os.environ | {SUPERVISED: "1"} | self.environment,
+            env=os.environ | {SUPERVISED: self.name} | self.environment,
             process_group=0,
             preexec_fn=die_with_parent,
         )
         self.started_at = time.time()
         self.seen = set()
-        log.info("part.started", part=self.name, pid=self.process.pid)
+        log.info("part.started", name=self.name, pid=self.process.pid)
 
     def watch(self) -> None:
         """Start it if it is due, end it if it stopped working."""
@@ -86,7 +86,7 @@ class Part:
             self.failures = 0
 
     def _fail(self, why: str, now: float) -> None:
-        log.error("part.failed", part=self.name, why=why)
+        log.error("part.failed", name=self.name, why=why)
         self.kill()
         self.failures += 1
         self.starts_at = now + min(2.0 ** (self.failures - 1), LONGEST_WAIT_SECONDS)
@@ -189,7 +189,8 @@ def _web(last_sign: Callable[[], float]) -> Part:
     command = [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
         *("--workers", "2", "--blocking-threads", "4", "--backlog", "512", "--respawn-failed-workers"),
-        *("--no-ws", "--log-level", "warning", "--workers-kill-timeout", "5", "tomo_monitor.wsgi:application"),
+        *("--no-ws", "--log-level", "warning", "--log-config", str(settings.BASE_DIR / "tomo_monitor/granian.json")),
+        *("--workers-kill-timeout", "5", "tomo_monitor.wsgi:application"),
     ]
     return Part("web", command, last_sign, lambda: None)
 
