@@ -2,19 +2,33 @@
 
 import csv
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from io import StringIO
 from typing import Any
 
 from django.db.models import TextField
 from django.db.models.functions import Cast
+from django.http.response import HttpResponseBase
 
-from activity import chain
+from activity import chain, streaming
 from activity.models import ActivityLogQuerySet
+from activity.record import record
+from activity.types import ActivityType
 
 AT_ONCE = 2000
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet would take it for a formula
 COLUMNS = tuple(column for column in chain.STORED if column not in ("previous", "mac"))
 CONTENT_TYPES = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
+
+
+def download(rows: ActivityLogQuerySet, form: str, asked: str, at: datetime) -> HttpResponseBase:
+    """The rows as a file that is streamed to a browser; `asked` is the filter, for the record of it."""
+
+    def begin() -> None:
+        record(ActivityType.LOG_EXPORTED, f"Activity log exported as {form}", details={"format": form, "filter": asked})
+
+    name = f"activity-{at:%Y%m%dT%H%M%SZ}.{form}"
+    return streaming.download(exported(rows, form), name, CONTENT_TYPES[form], begin)
 
 
 def exported(rows: ActivityLogQuerySet, form: str) -> Iterator[str]:

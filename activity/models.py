@@ -1,14 +1,17 @@
 """The activity log's table, and what is kept about it: segments that were pruned, floods, verifications."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.db import models
+from django.utils.timezone import get_current_timezone
 
 from activity.fields import DetailsField, DetailsTextField
 from activity.types import ActivityType, ActorKind, Level, Origin, Result, Traits, traits
 
 MAC_CHARACTERS = 64
+MOST_PERIODS = 400
 
 
 def activity_types() -> list[tuple[str, str]]:
@@ -31,11 +34,33 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
         """Those that come after this row when the newest come first."""
         return self.filter(timestamp__lte=row.timestamp).exclude(timestamp=row.timestamp, id__gte=row.pk)
 
+    def datetimes(self, field_name: str, kind: str, order: str = "ASC", tzinfo: Any = None) -> Any:
+        """The years, months or days that have rows, each found through the index instead of by reading every row."""
+        zone = tzinfo or get_current_timezone()
+        found: list[datetime] = []
+        at = self.order_by(field_name).values_list(field_name, flat=True).first()
+        while at and len(found) < MOST_PERIODS:
+            begin, end = _period(at.astimezone(zone), kind)
+            found.append(begin)
+            later = self.filter(**{f"{field_name}__gte": end}).order_by(field_name)
+            at = later.values_list(field_name, flat=True).first()
+        return found if order == "ASC" else found[::-1]
+
     def update(self, **_values: Any) -> int:
         raise AppendOnly("The activity log is append-only: rows are never changed.")
 
     def delete(self) -> tuple[int, dict[str, int]]:
         raise AppendOnly("The activity log is append-only: rows are never deleted.")
+
+
+def _period(at: datetime, kind: str) -> tuple[datetime, datetime]:
+    """When the year, month or day of `at` begins, and the next one does."""
+    day = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    if kind == "day":
+        return day, day.replace(hour=12) + timedelta(days=1, hours=-12)
+    first = day.replace(day=1) if kind == "month" else day.replace(month=1, day=1)
+    later = first + timedelta(days=32 if kind == "month" else 366)
+    return first, later.replace(day=1) if kind == "month" else later.replace(month=1, day=1)
 
 
 class ActivityLog(models.Model):
@@ -112,10 +137,25 @@ class ActivityLog(models.Model):
     @property
     def changes(self) -> list[str]:
         """What a change changed, as "name: before → after"."""
-        before, after = self.details.get("before"), self.details.get("after")
+        before, after = self._detail("before"), self._detail("after")
         if not isinstance(before, dict) or not isinstance(after, dict):
             return []
-        return [f"{name}: {before.get(name, '')} → {after[name]}" for name in after]
+        return [f"{name}: {_said(before.get(name))} → {_said(after[name])}" for name in after]
+
+    @property
+    def more(self) -> list[str]:
+        """What a reader of the message will ask next: why, and what changed; of what others report also the kind."""
+        told = [self.traits.label] if self.origin == Origin.API else []
+        explanation = self._detail("explanation")
+        return [*told, *([explanation] if isinstance(explanation, str) else []), *self.changes]
+
+    def _detail(self, name: str) -> Any:
+        return self.details.get(name) if isinstance(self.details, dict) else None
+
+
+def _said(value: Any) -> str:
+    """A value in words."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else "–" if value in (None, "") else str(value)
 
 
 class PrunedSegment(models.Model):

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from activity import chain, floods
 from activity.models import ActivityLog, ActivityLogQuerySet
+from activity.plain import address
 
 MOST_SEARCHED = 200_000
 
@@ -56,16 +57,22 @@ class ActivityFilter:
         if self.servers is not None:
             rows = rows.filter(server_id__in=self.servers)
         if self.text:
-            text = self.text
-            rows = rows.filter(
-                Q(message__icontains=text)
-                | Q(actor_name__icontains=text)
-                | Q(server_name__icontains=text)
-                | Q(app_name__icontains=text)
-            )
+            rows = rows.filter(containing(self.text))
         if self.is_searched_lately:
             rows = rows.filter(id__gt=chain.head()[0] - MOST_SEARCHED)
         return rows.newest_first()
+
+
+def containing(text: str) -> Q:
+    """Rows that say this, as the address they came from or in words."""
+    if source_ip := address(text.strip()):
+        return Q(source_ip=source_ip)
+    return (
+        Q(message__icontains=text)
+        | Q(actor_name__icontains=text)
+        | Q(server_name__icontains=text)
+        | Q(app_name__icontains=text)
+    )
 
 
 class UnknownRow(LookupError):

@@ -1,6 +1,5 @@
 """record(): the only writer of the activity log."""
 
-import ipaddress
 import math
 from datetime import datetime
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ from activity import chain, floods
 from activity.context import Acting, current
 from activity.masking import MASK, SECRET_NAME
 from activity.models import ActivityLog
+from activity.plain import address, text
 from activity.types import ActivityType, Result
 
 log = structlog.get_logger(__name__)
@@ -77,19 +77,6 @@ def record(
         message=row.message,
     )
     return row
-
-
-def text(value: str, longest: int | None = None) -> str:
-    """What every database takes: without NUL and without half characters."""
-    return value.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")[:longest]
-
-
-def address(value: str | None) -> str | None:
-    """An IP address as it is stored; None for anything else."""
-    try:
-        return str(ipaddress.ip_address((value or "").partition("%")[0]))
-    except ValueError:
-        return None
 
 
 def masked(details: Any, name: str = "") -> Any:

@@ -4,16 +4,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from activity import export as exports
 from activity import queries, retention, verification
 from activity.queries import ActivityFilter
-from activity.record import record
-from activity.types import ActivityType
-from dashboard import access, streaming
+from dashboard import access
 from dashboard.activity_filters import ActivityFilters
 from dashboard.requests import Request
 from metrics.queue import enqueue
@@ -57,13 +56,7 @@ def export(request: Request) -> HttpResponseBase:
         return HttpResponse("format is csv or jsonl; the filters are those of the page.\n", "text/plain", status=400)
     at = datetime.now(UTC)
     wanted = filters.wanted(access.activity_seen_by(request.user), at)
-
-    def begin() -> None:
-        details = {"format": form, "filter": filters.link().removeprefix("?")}
-        record(ActivityType.LOG_EXPORTED, f"Activity log exported as {form}", details=details)
-
-    chunks = exports.exported(wanted.rows(), form)
-    return streaming.download(chunks, f"activity-{at:%Y%m%dT%H%M%SZ}.{form}", exports.CONTENT_TYPES[form], begin)
+    return exports.download(wanted.rows(), form, filters.link().removeprefix("?"), at)
 
 
 @access.only(access.is_auditor)

@@ -110,7 +110,7 @@ def test_what_is_no_secret_stays() -> None:
 
 def test_changes_are_told_one_by_one() -> None:
     row = added(details={"before": {"port": 22}, "after": {"port": 2222, "notes": "new"}})
-    assert row.changes == ["port: 22 → 2222", "notes:  → new"]
+    assert row.changes == ["port: 22 → 2222", "notes: – → new"]
     assert added(details={"before": "x", "after": "y"}).changes == []
 
 

@@ -8,7 +8,7 @@ from typing import BinaryIO
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-from metrics import locks
+from activity import locks
 
 LONGEST_SECONDS = 900.0
 

@@ -1,0 +1,16 @@
+"""A file that is locked goes with its process, however that ends: what may be done by one process at a time."""
+
+import fcntl
+from pathlib import Path
+from typing import BinaryIO
+
+
+def take(path: Path) -> BinaryIO | None:
+    """Hold this lock until the file is closed; None if somebody else has it."""
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
