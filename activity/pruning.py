@@ -30,7 +30,7 @@ def prune(days: Mapping[Category, int], at: datetime) -> int:
             "rows": {str(one): sum(gone[kind] for kind in kinds_of(one)) for one in Category},
             "older_than": {str(one): chain.instant(cutoff) for one, cutoff in cutoffs.items()},
         }
-        record(ActivityType.LOG_PRUNED, f"{gone.total()} old rows of the activity log deleted", details=details)
+        record(ActivityType.LOG_PRUNED, f"{gone.total()} old rows of the activity log deleted", details=details, at=at)
     return gone.total()
 
 

@@ -1,0 +1,108 @@
+"""The chain on PostgreSQL: the same promises, kept by other means."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import DatabaseError, connection
+from hypothesis import given
+
+from activity import anchors, chain, triggers, verification
+from activity.models import ActivityLog
+from activity.pruning import prune
+from activity.record import record
+from activity.types import ActivityType
+from tests.activity.logs import AT, Log, write
+from tests.activity.test_chain import (
+    ANYTHING,
+    REFUSED,
+    anything,
+    is_whole,
+    killed_while_writing,
+    refuses,
+    wrote_at_once,
+)
+from tests.activity.test_pruning import ONLY_EVENTS
+
+TABLE = ActivityLog._meta.db_table
+
+
+@pytest.fixture
+def log(tmp_path: Path, postgresql_url: str, unblocked: None) -> Iterator[Log]:
+    log = Log.created(tmp_path / "data", postgresql_url)
+    with log.opened():
+        yield log
+
+
+def test_fifty_writers_at_once_make_one_chain(log: Log) -> None:
+    assert is_whole(wrote_at_once(log))
+
+
+def test_writers_that_are_killed_leave_a_whole_chain_and_a_log_that_goes_on(log: Log) -> None:
+    killed_while_writing(log)
+    with connection.cursor() as cursor:  # until the server has seen that they are gone
+        cursor.execute("SELECT pg_advisory_lock(%s), pg_advisory_unlock(%s)", [chain.LOCK, chain.LOCK])
+    rows = chain.head()[0]
+    assert is_whole(rows)
+    write(1)
+    assert is_whole(rows + 1)
+
+
+def test_the_database_itself_refuses(log: Log) -> None:
+    write(3)
+    for name in ("UPDATE", "DELETE", "ON CONFLICT", "INSERT between"):
+        refuses(REFUSED[name])
+    refuses("TRUNCATE {table}")
+    refuses("TRUNCATE {table} CASCADE")
+
+
+@given(anything)
+@ANYTHING
+def test_whatever_is_recorded_verifies(log: Log, given: Any) -> None:
+    record(ActivityType.REPORTED, **given)
+    verdict = verification.verify()
+    assert verdict.is_whole, verdict.explanation
+
+
+def test_a_manipulation_is_found_in_its_row(log: Log) -> None:
+    write(9)
+    for statement, row in (
+        (f"UPDATE {TABLE} SET timestamp = timestamp + interval '1 microsecond' WHERE id = 8", 8),
+        (f"UPDATE {TABLE} SET details = details || ' ' WHERE id = 6", 6),
+        (f"UPDATE {TABLE} SET source_ip = '198.51.100.7/24' WHERE id = 4", 4),
+        (f"DELETE FROM {TABLE} WHERE id = 2", 2),
+    ):
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {TABLE} DISABLE TRIGGER USER; {statement}")
+        assert verification.verify().broken_at == row
+    assert len(triggers.missing()) == 3
+    triggers.ensure()
+    assert not triggers.missing()
+
+
+def test_the_command_verifies_it(log: Log, capsys: Any) -> None:
+    write(3)
+    anchors.drop(AT)
+    call_command("verify_activity")
+    assert "is whole: 3 rows" in capsys.readouterr().out
+
+
+def test_what_is_pruned_while_others_write_leaves_one_chain(log: Log) -> None:
+    write(20)
+
+    def write_beside() -> None:
+        with log.opened():
+            write(30, AT + timedelta(days=1))
+
+    beside = threading.Thread(target=write_beside)
+    beside.start()
+    assert prune(ONLY_EVENTS, AT + timedelta(days=2)) >= 10
+    beside.join()
+    assert verification.verify().is_whole
+    assert not triggers.missing()
+    with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {TABLE}")
