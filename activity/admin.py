@@ -30,16 +30,7 @@ class BoundedPaginator(Paginator[ActivityLog]):
 
 @admin.register(ActivityLog)
 class ActivityLogAdmin(admin.ModelAdmin[ActivityLog]):
-    list_display = (
-        "time",
-        "activity_type",
-        "actor_name",
-        "server_name",
-        "message",
-        "result",
-        "origin",
-        "source_ip",
-    )
+    list_display = ("time", "activity_type", "message", "actor_name", "server_name", "result", "origin", "source_ip")
     list_filter = ("activity_type", "result", "origin", "actor_kind", "timestamp")
     search_fields = ("message",)
     search_help_text = "An address, or part of a message or of the name of an actor, server or app"
@@ -51,8 +42,11 @@ class ActivityLogAdmin(admin.ModelAdmin[ActivityLog]):
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     actions = ("export_csv", "export_json_lines")
-    exclude = ("details",)
-    readonly_fields = ("pretty_details",)
+    fields = readonly_fields = (
+        *("time", "activity_type", "message", "pretty_details", "result", "actor_name", "actor_kind", "user_id"),
+        *("source_ip", "user_agent", "origin", "server_name", "server_id", "app_name", "app_id", "request_id"),
+        *("previous", "mac"),
+    )
 
     @admin.display(ordering="timestamp")
     def time(self, row: ActivityLog) -> str:
