@@ -12,6 +12,7 @@ import pytest
 from django.db.backends.base.operations import BaseDatabaseOperations
 
 from activity import triggers
+from tests.postgresql import postgresql, postgresql_url  # noqa: F401  # fixtures
 from tests.sshd import Sshd
 
 AT = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)

@@ -61,11 +61,12 @@ def unpack(archive: Archive, tell: Tell) -> str:
     program, own = _program("pg_restore"), _own()
     scratch = f"{own[: LONGEST_NAME - len(SCRATCH)]}{SCRATCH}"
     _check_rights()
+    _check_alone()
     query = "SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = %s"
     with _elsewhere() as cursor:
         cursor.execute(query, [own])
         encoding, collate, ctype = cursor.fetchone()
-        cursor.execute(f"DROP DATABASE IF EXISTS {_quoted(scratch)}")
+        cursor.execute(f"DROP DATABASE IF EXISTS {_quoted(scratch)} WITH (FORCE)")  # of one that was killed
         cursor.execute(
             f"CREATE DATABASE {_quoted(scratch)} TEMPLATE template0 ENCODING %s LC_COLLATE %s LC_CTYPE %s",
             [encoding, collate, ctype],
@@ -84,7 +85,7 @@ def check() -> None:
 
 def discard(scratch: str) -> None:
     with _elsewhere() as cursor:
-        cursor.execute(f"DROP DATABASE IF EXISTS {_quoted(scratch)}")
+        cursor.execute(f"DROP DATABASE IF EXISTS {_quoted(scratch)} WITH (FORCE)")
 
 
 def aside(at: datetime) -> str:
@@ -169,6 +170,16 @@ def _check_rights() -> None:
         raise BackupError(f'{user} may not create databases: ALTER ROLE "{user}" CREATEDB, then try again.')
     if not _answer(f"SELECT rolsuper OR ({owner}) FROM pg_roles WHERE rolname = current_user"):
         raise BackupError(f'{user} does not own {_own()}: ALTER DATABASE "{_own()}" OWNER TO "{user}", then try again.')
+
+
+def _check_alone() -> None:
+    """Now, as it would be a pity to find it out in the end."""
+    others = _answer(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    if others:
+        raise BackupError(f"{others} other sessions use the database {_own()}: end them, then try again.")
 
 
 def _environment(database: str) -> dict[str, str]:
