@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import datetime
+from http.client import HTTPException
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -99,5 +100,5 @@ def _post(anchor: Anchor) -> None:
     try:
         with urlopen(request, timeout=URL_SECONDS):  # noqa: S310
             pass
-    except OSError as wrong:
+    except (OSError, HTTPException) as wrong:
         log.warning("activity.anchor_not_posted", error=str(wrong))
