@@ -58,6 +58,9 @@ class Reporter:
 
 def report(fields: Mapping[str, Any]) -> Report:
     """The report that these fields of JSON make; null counts as not given. Raises WrongReport."""
+    for name in fields:
+        if name not in FIELDS:
+            raise WrongReport(f"{ascii(name)[1:-1][:100]}: There is no such field. Allowed: {', '.join(FIELDS)}.")
     given = {name: _checked(name, value) for name, value in fields.items() if value is not None}
     for name in ("activity_type", "message"):
         if name not in given:
@@ -65,7 +68,10 @@ def report(fields: Mapping[str, Any]) -> Report:
     if "app_id" in given and "server_id" not in given:
         raise WrongReport("server_id: It is missing: an app is named together with its server.")
     if occurred_at := given.pop("occurred_at", None):
-        given["details"] = given.get("details", {}) | {"occurred_at": wire.timestamp(occurred_at)}
+        details = given.get("details", {})
+        if "occurred_at" in details:
+            raise WrongReport("occurred_at: Give it once: the details have it as well.")
+        given["details"] = details | {"occurred_at": wire.timestamp(occurred_at)}
     return Report(**given)
 
 
@@ -133,15 +139,13 @@ def _app(report: Report, server: Server | None) -> App | None:
 
 @dataclass(frozen=True)
 class Field:
-    """What is allowed, in words, and what reads it: None or a ValueError if it is not."""
+    """What is allowed, in words, and what reads it: None is what is not allowed."""
 
     allowed: str
     read: Callable[[Any], Any]
 
 
 def _checked(name: str, value: Any) -> Any:
-    if name not in FIELDS:
-        raise WrongReport(f"{ascii(name)[1:-1][:100]}: There is no such field. Allowed: {', '.join(FIELDS)}.")
     read = FIELDS[name].read(value)
     if read is None:
         raise WrongReport(f"{name}: Allowed: {FIELDS[name].allowed}.")

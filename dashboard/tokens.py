@@ -43,6 +43,7 @@ class TooOften(Exception):
         super().__init__(f"More than {MOST_A_MINUTE} requests in this minute.")
 
 
+@transaction.atomic
 def create(
     name: str,
     owner: Any,
@@ -70,6 +71,7 @@ def create(
     return token, f"tomo_{token.pk}_{secret}"
 
 
+@transaction.atomic
 def revoke(token: ApiToken, at: datetime) -> None:
     """End a token: the next request with it is refused."""
     ApiToken.objects.filter(pk=token.pk).update(revoked_at=at)

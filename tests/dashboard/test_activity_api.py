@@ -152,6 +152,11 @@ def test_when_it_happened_is_told_beside_when_it_was_received(api: Client) -> No
     assert datetime.fromisoformat(found["timestamp"]) >= before - timedelta(milliseconds=1)
 
 
+def test_when_it_happened_is_given_once(api: Client) -> None:
+    assert taken(api, details={"occurred_at": "noon"})["details"] == {"occurred_at": "noon"}
+    refused(api, "occurred_at", occurred_at="2026-01-31T12:00:00Z", details={"occurred_at": "noon"})
+
+
 def test_null_is_not_given(api: Client) -> None:
     found = taken(api, server_id=None, app_id=None, result=None, details=None, occurred_at=None)
     assert (found["server_id"], found["result"], found["details"]) == (None, "success", {})
@@ -170,6 +175,7 @@ def test_no_flood_of_reports_is_left_out(api: Client) -> None:
     ("fields", "names"),
     [
         ({"colour": "red"}, "colour"),
+        ({"colour": None}, "colour"),
         ({"x" * 5000: 1}, "x" * 100),
         ({"\ud800": 1}, r"\ud800"),
         ({"activity_type": None}, "activity_type"),
