@@ -17,14 +17,14 @@ logging.disable(logging.CRITICAL)
 
 from django.core.management import call_command  # noqa: E402
 
-from tests.bench import collection, pages, storage  # noqa: E402
+from tests.bench import activity, collection, pages, storage  # noqa: E402
 
 
 def main() -> None:
     for alias in ("default", "queue"):
         call_command("migrate", database=alias, verbosity=0)
     call_command("collectstatic", verbosity=0, interactive=False)
-    for module in (collection, storage, pages):
+    for module in (collection, storage, pages, activity):
         print(f"\n## {module.__doc__.rstrip('.')}\n")  # type: ignore[union-attr]
         print("| What | Figure |\n|---|---|")
         for what, figure in module.measure():
