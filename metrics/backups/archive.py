@@ -64,7 +64,7 @@ def write(path: Path, database: IO[bytes], facts: Facts, at: datetime, size_byte
         credential_keys=fingerprints.of_credential_keys(),
     )
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             digest, size = hashlib.sha256(), 0
             with archive.open(_member(DATABASE, at), "w", force_zip64=True) as member:
                 while chunk := database.read(CHUNK_BYTES):

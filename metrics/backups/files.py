@@ -78,14 +78,6 @@ def alone() -> Iterator[None]:
         yield
 
 
-def is_busy() -> bool:
-    """Whether a backup or a restore is being made by a process that lives."""
-    lock = locks.take(_lock())
-    if lock:
-        lock.close()
-    return lock is None
-
-
 def tidy(of: Path) -> None:
     for draft in of.glob(DRAFTS):
         draft.unlink(missing_ok=True)

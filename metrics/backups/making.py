@@ -1,6 +1,7 @@
 """Making a backup: one at a time, checked before it counts, told step by step and recorded in the end."""
 
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -35,14 +36,14 @@ def ask(at: datetime) -> Backup | None:
 
 def asked(backup_id: int, at: datetime) -> None:
     """Take up what was asked for, once. Raises BackupError."""
-    waiting = Backup.objects.filter(pk=backup_id, state=State.WAITING)
-    if waiting.update(state=State.RUNNING, started_at=at):
-        run(Backup.objects.get(pk=backup_id), files.path_at(at), at)
+    for backup in Backup.objects.filter(pk=backup_id, state=State.WAITING):
+        run(backup, files.path_at(at), at)
 
 
 def begin(at: datetime) -> Backup:
-    """A run that starts at once."""
-    return Backup.objects.create(state=State.RUNNING, started_at=at, actor=asdict(current()))
+    """A run that is taken up at once."""
+    settle(at)
+    return Backup.objects.create(started_at=at, actor=asdict(current()))
 
 
 def run(backup: Backup, to: Path, at: datetime, tell: Tell = lambda stage, share: None) -> Path:
@@ -54,11 +55,13 @@ def run(backup: Backup, to: Path, at: datetime, tell: Tell = lambda stage, share
 
     with acting(Acting(**backup.actor)):
         try:
-            manifest = make(to, at, _both(tell, _into(backup)))
+            with files.alone():
+                Backup.objects.filter(pk=backup.pk).update(state=State.RUNNING, started_at=at)
+                manifest = make(to, at, _both(tell, _into(backup)))
         except BaseException as wrong:
-            _fail(backup, wrong, after())
+            _fail(backup, _explanation(wrong), after())
             raise
-        _complete(backup, to, manifest, after())
+        _complete(backup, to, manifest, round(time.monotonic() - began, 1), after())
     return to
 
 
@@ -66,18 +69,17 @@ def make(to: Path, at: datetime, tell: Tell) -> Manifest:
     """A file that was read back whole before it got its name."""
     draft = to.with_name(f".tomo-{files.stamp(at)}.draft")
     vendor = vendors.own()
+    if to.exists() or not to.parent.is_dir():
+        why = "exists already" if to.exists() else "is in a folder that is not there"
+        raise BackupError(f"{to} {why}: give another name, or a folder.")
     try:
-        with files.alone():
-            if to.exists() or not to.parent.is_dir():
-                why = "exists already" if to.exists() else "is in a folder that is not there"
-                raise BackupError(f"{to} {why}: give another name, or a folder.")
-            files.tidy(to.parent)
-            files.check_room(to.parent, vendor.room_bytes())
-            with vendor.dumped(draft, tell) as (database, facts, size_bytes):
-                manifest = archive.write(draft, database, facts, at, size_bytes, tell)
-            with archive.opened(draft) as written:
-                written.verify(tell)
-            files.rename(draft, to)
+        files.tidy(to.parent)
+        files.check_room(to.parent, vendor.room_bytes())
+        with vendor.dumped(draft, tell) as (database, facts, size_bytes):
+            manifest = archive.write(draft, database, facts, at, size_bytes, tell)
+        with archive.opened(draft) as written:
+            written.verify(tell)
+        files.rename(draft, to)
     except OSError as wrong:
         raise BackupError(f"The backup cannot be written to {to.parent}: {wrong.strerror or wrong}.") from wrong
     finally:
@@ -93,12 +95,13 @@ def daily(at: datetime) -> None:
 
 def settle(at: datetime) -> None:
     """End the runs whose process has ended, and those that nobody took up."""
-    running = list(Backup.objects.filter(state=State.RUNNING).values_list("pk", flat=True))
-    late = Backup.objects.filter(state=State.WAITING, started_at__lt=at - LONGEST_WAIT)
-    late.update(state=State.FAILED, finished_at=at, explanation=NOT_TAKEN)
-    if running and not files.is_busy():
-        dead = Backup.objects.filter(pk__in=running, state=State.RUNNING)
-        dead.update(state=State.FAILED, finished_at=at, explanation=BROKEN_OFF)
+    for late in Backup.objects.filter(state=State.WAITING, started_at__lt=at - LONGEST_WAIT):
+        _fail(late, NOT_TAKEN, at)
+    running = list(Backup.objects.filter(state=State.RUNNING))
+    if running:
+        with suppress(BackupError), files.alone():  # while a run lives, the lock is its own
+            for dead in running:
+                _fail(dead, BROKEN_OFF, at)
 
 
 def _into(backup: Backup) -> Tell:
@@ -123,17 +126,22 @@ def _both(first: Tell, second: Tell) -> Tell:
     return tell
 
 
-def _complete(backup: Backup, to: Path, manifest: Manifest, at: datetime) -> None:
-    size_bytes, seconds = to.stat().st_size, round((at - backup.started_at).total_seconds(), 1)
+def _complete(backup: Backup, to: Path, manifest: Manifest, seconds: float, at: datetime) -> None:
+    size_bytes, rows = to.stat().st_size, sum(manifest.facts.rows.values())
     Backup.objects.filter(pk=backup.pk).update(
         state=State.COMPLETE, percent=100, finished_at=at, file=to.name[:300], size_bytes=size_bytes
     )
-    details = {"file": str(to), "size_bytes": size_bytes, "seconds": seconds, "rows": sum(manifest.facts.rows.values())}
+    details = {"file": str(to), "size_bytes": size_bytes, "seconds": seconds, "rows": rows}
     record(ActivityType.BACKUP_CREATED, f"Backup {to.name} made", details=details, at=at)
 
 
-def _fail(backup: Backup, wrong: BaseException, at: datetime) -> None:
-    explanation = str(wrong) if isinstance(wrong, BackupError) else f"It broke off: {type(wrong).__name__} {wrong}"
-    Backup.objects.filter(pk=backup.pk).update(state=State.FAILED, finished_at=at, explanation=explanation[:500])
-    details = {"explanation": explanation}
-    record(ActivityType.BACKUP_FAILED, "Backup failed", result=Result.FAILURE, details=details, at=at)
+def _fail(backup: Backup, explanation: str, at: datetime) -> None:
+    """Once, whoever finds it out."""
+    unfinished = Backup.objects.filter(pk=backup.pk, finished_at=None)
+    if unfinished.update(state=State.FAILED, finished_at=at, explanation=explanation[:500]):
+        details = {"explanation": explanation}
+        record(ActivityType.BACKUP_FAILED, "Backup failed", result=Result.FAILURE, details=details, at=at)
+
+
+def _explanation(wrong: BaseException) -> str:
+    return str(wrong) if isinstance(wrong, BackupError) else f"It broke off: {type(wrong).__name__} {wrong}"

@@ -82,6 +82,7 @@ def test_asking_for_one_puts_it_into_the_queue_once_and_shows_how_far_it_is(
 
 def test_a_run_that_failed_says_why(admin_browser: Client, folder: Path, at: Any) -> None:
     making.begin(at)
+    Backup.objects.update(state="running")
     assert making.BROKEN_OFF in admin_browser.get("/backups").content.decode()
 
 

@@ -84,20 +84,26 @@ def test_what_was_asked_for_is_taken_up_once(product: Product) -> None:
     assert len(list(product.backups.glob("*.tomo"))) == 2
 
 
-def test_a_run_whose_process_died_is_shown_as_failed(product: Product) -> None:
+def test_a_run_whose_process_died_is_shown_as_failed_and_leaves_no_draft(product: Product) -> None:
+    draft = product.backups / ".tomo-20260131T120000Z.draft"
     with product.entered():
         run = making.begin(AT)
+        Backup.objects.update(state="running")
+        draft.write_bytes(b"half")
         making.settle(AT)
         run.refresh_from_db()
     assert (run.state, run.explanation) == ("failed", making.BROKEN_OFF)
+    assert not draft.exists()
+    assert product.left()["last"] == "backup_failed"
 
 
 def test_a_run_goes_on_while_its_process_lives(product: Product) -> None:
     with product.entered(), files.alone():
         run = making.begin(AT)
+        Backup.objects.update(state="running")
         making.settle(AT)
         run.refresh_from_db()
-    assert run.is_running
+    assert run.state == "running"
 
 
 def test_one_that_nobody_takes_up_is_given_up(product: Product) -> None:
