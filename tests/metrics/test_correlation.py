@@ -1,5 +1,6 @@
 """One id from the web request through the queue and the poller: in each log line, in each row of activity."""
 
+import ipaddress
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
@@ -8,6 +9,7 @@ from pydoc import locate
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
@@ -65,6 +67,57 @@ def ids_of(*kinds: str) -> set[str]:
     return set(ActivityLog.objects.filter(activity_type__in=kinds).values_list("request_id", flat=True))
 
 
+# The request ------------------------------------------------------------------------------------
+
+
+def test_a_request_is_told_in_one_line_without_its_query(browser: Client, lines: Any) -> None:
+    answer = browser.get("/servers?q=what-only-the-visitor-knows")
+    [(level, event)] = lines("request.finished")
+    assert (level, event["method"], event["path"], event["status"]) == ("INFO", "GET", "/servers", 200)
+    assert (event["user"], event["request_id"]) == ("admin", answer["X-Request-ID"])
+    assert event["seconds"] > 0
+    assert "what-only-the-visitor-knows" not in str(event)
+
+
+def test_a_token_in_the_path_is_not_told_and_a_sign_of_life_not_at_all(lines: Any) -> None:
+    Client().get("/set-up/the-token")
+    Client().get("/healthz")
+    assert [event["path"] for _, event in lines("request.finished")] == ["/set-up/<str:token>"]
+
+
+def test_a_request_that_breaks_is_told_as_a_warning(browser: Client, lines: Any) -> None:
+    browser.raise_request_exception = False
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE metrics_tag RENAME TO gone")
+    try:
+        browser.get("/servers")
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE gone RENAME TO metrics_tag")
+    level, event = lines("request.finished")[-1]
+    assert (level, event["status"]) == ("WARNING", 500)
+
+
+@pytest.mark.parametrize(
+    ("peer", "given", "is_taken"),
+    [
+        ("10.0.0.5", "deploy-2026.01_31", True),
+        ("10.0.0.5", "short", False),
+        ("10.0.0.5", "a" * 41, False),
+        ("10.0.0.5", "no spaces here", False),
+        ("10.0.0.5", "newline-at-the-end\n", False),
+        ("203.0.113.9", "deploy-2026.01_31", False),
+    ],
+)
+def test_a_trusted_proxy_may_give_the_id(settings: Any, peer: str, given: str, is_taken: bool) -> None:
+    settings.TOMO = settings.TOMO | {"trusted_proxies": [ipaddress.ip_network("10.0.0.5")]}
+    answer = Client(REMOTE_ADDR=peer, HTTP_X_REQUEST_ID=given).get("/sign-in")
+    assert (answer["X-Request-ID"] == given) is is_taken
+
+
+# The queue --------------------------------------------------------------------------------------
+
+
 def test_a_preparation_carries_the_id_of_the_request_that_started_it(browser: Client, server: Server) -> None:
     server.state.refresh_from_db()
     asked = asked_by(browser, f"/servers/{server.pk}/prepare/start")
@@ -84,6 +137,9 @@ def test_its_second_half_carries_the_id_of_the_request_that_confirmed_it(
     confirmed = browser.post(f"/servers/{new.pk}/prepare/confirm", given)["X-Request-ID"]
     run_queued()
     assert ids_of("host_key_accepted", "preparation_complete") == {confirmed}
+
+
+# The poller -------------------------------------------------------------------------------------
 
 
 def test_a_poll_that_was_asked_for_is_told_aloud_with_the_id_of_the_request(
