@@ -62,6 +62,7 @@ def test_a_key_still_stands_for_its_report_when_the_server_is_gone(api: Client) 
 def test_a_key_is_kept_for_a_day_and_then_goes(db: None, at: datetime) -> None:
     reporter, report = reports.Reporter("token 1", Server.objects.all()), reports.report(DONE)
     row, _ = reports.record_once(report, reporter, "k", at)
+    assert row.timestamp == at
     assert reports.record_once(report, reporter, "k", at + timedelta(hours=24)) == (row, False)
     assert reports.record_once(report, reporter, "k", at + timedelta(hours=24, seconds=1))[1]
     reports.record_once(report, reporter, "other", at + timedelta(days=3))
