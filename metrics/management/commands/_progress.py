@@ -13,9 +13,12 @@ class Progress:
         line = f"{stage} … {min(share, 1):.0%}" if self._is_terminal else f"{stage} …"
         if line != self._said:
             self._said = line
-            self._out.write(f"\r\x1b[K{line}" if self._is_terminal else line, ending="" if self._is_terminal else "\n")
-            self._out.flush()
+            self._write(f"\r\x1b[K{line}" if self._is_terminal else f"{line}\n")
 
     def close(self) -> None:
         if self._is_terminal and self._said:
-            self._out.write("\r\x1b[K", ending="")
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        self._out.write(text, style_func=str, ending="")  # not in the colour of errors
+        self._out.flush()
