@@ -183,7 +183,7 @@ def test_who_asks_while_a_poll_runs_gets_the_next_one_at_once(server: Server, li
             servers.poll_soon(server, AT)
         while not lines("poll.finished"):
             poller.tick(AT)
-        assert state(server).requested_by == "second"
+        assert (state(server).requested_by, state(server).next_poll_at) == ("second", AT)
         poll_round(poller, AT)
     assert [event["request_id"] for _, event in lines("poll.finished")] == ["first", "second"]
 
