@@ -1,4 +1,4 @@
-"""Each kind of event really happens, from whichever way it is brought about."""
+"""Each kind of activity really happens, from whichever way it is brought about; kinds.py says what a row must say."""
 
 from datetime import UTC, datetime, timedelta
 from getpass import getuser
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
@@ -16,9 +16,14 @@ from activity.types import ActivityType
 from dashboard import set_up, tokens
 from dashboard.models import ApiToken
 from metrics import keys, preparation, servers
+from metrics.failures import Reason
 from metrics.models import Server
+from metrics.probe.reading import EngineAnswer, Health
+from tests.activity.kinds import proofs, proves
 from tests.dashboard import fleet
 from tests.dashboard.conftest import PASSWORD, signed_in
+from tests.dashboard.fleet import container, exited
+from tomo_monitor import starts
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "198.51.100.7"
@@ -51,6 +56,7 @@ IN_DJANGO_ADMIN = ("user", "admin", "admin", ADDRESS)
 # Users -------------------------------------------------------------------------------------------
 
 
+@proves(ActivityType.USER_LOGIN, ActivityType.USER_LOGOUT)
 def test_signing_in_and_out(admin: Client, administrator: Any) -> None:
     row = newest(ActivityType.USER_LOGIN)
     assert done_by(row) == IN_THE_BROWSER
@@ -61,6 +67,7 @@ def test_signing_in_and_out(admin: Client, administrator: Any) -> None:
     assert row.user_id == administrator.pk
 
 
+@proves(ActivityType.USER_LOGIN_FAILED)
 @pytest.mark.parametrize("name", ["admin", "nobody"])
 def test_a_failed_sign_in(administrator: Any, name: str) -> None:
     Client(REMOTE_ADDR=ADDRESS).post("/sign-in", {"username": name, "password": "my secret"})
@@ -74,6 +81,7 @@ def test_the_request_id_of_a_row_goes_out_with_the_answer(admin: Client) -> None
     assert newest(ActivityType.USER_LOGOUT).request_id == answer.headers["X-Request-ID"]
 
 
+@proves(ActivityType.USER_CREATED)
 def test_a_user_created_by_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
     call_command("createsuperuser", username="ada", email="", interactive=False, verbosity=0)
@@ -82,6 +90,7 @@ def test_a_user_created_by_command(monkeypatch: pytest.MonkeyPatch) -> None:
     assert row.details == {"user": "ada", "is_superuser": True, "is_staff": True}
 
 
+@proves(ActivityType.USER_CREATED)
 def test_a_user_created_by_the_set_up_link() -> None:
     link = set_up.link() or ""
     given = {"username": "ada", "password1": PASSWORD, "password2": PASSWORD}
@@ -91,6 +100,7 @@ def test_a_user_created_by_the_set_up_link() -> None:
     assert done_by(newest(ActivityType.USER_LOGIN)) == ("user", "ada", "web", ADDRESS)
 
 
+@proves(ActivityType.USER_CREATED, ActivityType.USER_UPDATED, ActivityType.USER_DELETED)
 def test_a_user_created_changed_and_deleted_in_django_admin(admin: Client, django_user_model: Any) -> None:
     given = {"username": "ada", "password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
     assert admin.post("/admin/auth/user/add/", given).status_code == 302
@@ -106,6 +116,7 @@ def test_a_user_created_changed_and_deleted_in_django_admin(admin: Client, djang
     assert done_by(newest(ActivityType.USER_DELETED)) == IN_DJANGO_ADMIN
 
 
+@proves(ActivityType.USER_CREATED, ActivityType.USER_UPDATED, ActivityType.USER_DELETED)
 def test_a_user_created_changed_and_deleted_by_code(django_user_model: Any) -> None:
     ada = django_user_model.objects.create_user("ada", password=PASSWORD)
     assert newest(ActivityType.USER_CREATED).message == "User ada created"
@@ -137,6 +148,7 @@ def test_what_did_not_happen_is_not_recorded(django_user_model: Any) -> None:
 FORM = {"name": "web-01", "hostname": "192.0.2.1", "port": "22", "username": "tomo", "tags": "a", "notes": ""}
 
 
+@proves(ActivityType.SERVER_ADDED, ActivityType.SERVER_UPDATED, ActivityType.SERVER_DELETED)
 def test_a_server_added_changed_and_deleted_on_its_page(admin: Client) -> None:
     assert admin.post("/servers/add", FORM | {"credential": "generated"}).status_code == 302
     row, server = newest(ActivityType.SERVER_ADDED), Server.objects.get()
@@ -169,6 +181,7 @@ def test_a_replaced_credential_is_told_and_not_shown(admin: Client) -> None:
     assert "hunter2" not in str(list(ActivityLog.objects.values()))
 
 
+@proves(ActivityType.SERVER_UPDATED, ActivityType.SERVER_DELETED)
 def test_a_server_changed_and_deleted_in_django_admin(admin: Client) -> None:
     server = fleet.pending()
     address = f"/admin/metrics/server/{server.pk}"
@@ -180,6 +193,7 @@ def test_a_server_changed_and_deleted_in_django_admin(admin: Client) -> None:
     assert done_by(newest(ActivityType.SERVER_DELETED)) == IN_DJANGO_ADMIN
 
 
+@proves(ActivityType.SERVER_DELETED)
 def test_servers_deleted_together_in_django_admin(admin: Client) -> None:
     chosen = [fleet.pending(name).pk for name in ("a", "b")]
     given = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
@@ -188,17 +202,20 @@ def test_servers_deleted_together_in_django_admin(admin: Client) -> None:
     assert {row.server_name for row in rows} == {"a", "b"}
 
 
+@proves(ActivityType.SERVER_ADDED)
 def test_a_server_added_by_command(capsys: Any) -> None:
     call_command("add_server", "web-01", "--hostname=192.0.2.1", "--generate-key")
     assert done_by(newest(ActivityType.SERVER_ADDED)) == AT_THE_TERMINAL
 
 
+@proves(ActivityType.SERVER_ADDED)
 def test_servers_added_by_import(tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "fleet.csv").write_text("name,hostname\nweb-01,192.0.2.1\n")
     call_command("import_servers", tmp_path / "fleet.csv", "--yes")
     assert done_by(newest(ActivityType.SERVER_ADDED)) == AT_THE_TERMINAL
 
 
+@proves(ActivityType.SERVER_ADDED)
 def test_the_machine_itself(at: datetime) -> None:
     servers.watch_this_machine(at)
     row = newest(ActivityType.SERVER_ADDED)
@@ -208,6 +225,7 @@ def test_the_machine_itself(at: datetime) -> None:
 # Reachability ------------------------------------------------------------------------------------
 
 
+@proves(ActivityType.SERVER_CONNECTED, ActivityType.SERVER_DISCONNECTED)
 def test_a_server_connects_disconnects_and_connects_again() -> None:
     server = fleet.online()
     assert newest(ActivityType.SERVER_CONNECTED).actor_kind == "system"
@@ -219,15 +237,55 @@ def test_a_server_connects_disconnects_and_connects_again() -> None:
     assert newest(ActivityType.SERVER_CONNECTED).details == {"reason": "refused", "offline_seconds": 120}
 
 
+@proves(ActivityType.SERVER_REBOOTED)
 def test_a_reboot() -> None:
     server = fleet.online()
     fleet.polled(server, datetime.now(UTC) + timedelta(minutes=1), boot_id="another", uptime_seconds=5.0)
     assert newest(ActivityType.SERVER_REBOOTED).details["uptime_seconds"] == 5.0
 
 
+@proves(ActivityType.HOST_KEY_CHANGED)
+def test_another_host_key() -> None:
+    fleet.failed(fleet.online(), datetime.now(UTC) + timedelta(minutes=1), Reason.HOST_KEY_CHANGED)
+    row = newest(ActivityType.HOST_KEY_CHANGED)
+    assert (row.result, row.message) == ("failure", "web-01 shows another host key")
+
+
+# Apps --------------------------------------------------------------------------------------------
+
+RUNS, UNHEALTHY = container(health=Health.HEALTHY), container(health=Health.UNHEALTHY)
+NEW_IMAGE = container(id="2" * 64, image="nginx:1.28", image_id="2" * 64)
+SEEN: dict[str, list[Any]] = {
+    ActivityType.APP_INSTALLED: [[], [RUNS]],
+    ActivityType.APP_UNINSTALLED: [[RUNS], []],
+    ActivityType.APP_STARTED: [[exited(exit_code=0)], [RUNS]],
+    ActivityType.APP_STOPPED: [[RUNS], [exited(exit_code=0)]],
+    ActivityType.APP_CRASHED: [[RUNS], [exited(exit_code=139)]],
+    ActivityType.APP_OUT_OF_MEMORY: [[RUNS], [container(is_out_of_memory=True)]],
+    ActivityType.APP_UPDATED: [[RUNS], [NEW_IMAGE]],
+    ActivityType.APP_RESTARTED: [[RUNS], [container(restart_count=1)]],
+    ActivityType.APP_UNHEALTHY: [[RUNS], [UNHEALTHY]],
+    ActivityType.APP_RECOVERED: [[RUNS], [UNHEALTHY], [RUNS]],
+    ActivityType.APPS_UNREADABLE: [[RUNS], fleet.DENIED],
+    ActivityType.APPS_READABLE: [fleet.DENIED, [RUNS]],
+}
+
+
+@pytest.mark.parametrize("kind", SEEN)
+@proves(*SEEN)
+def test_what_polls_see_of_apps(kind: str) -> None:
+    server, now = fleet.pending(), datetime.now(UTC)
+    for minute, seen in enumerate(SEEN[kind]):
+        given = {"answer": seen} if isinstance(seen, EngineAnswer) else {}
+        fleet.looked(server, now + timedelta(minutes=minute), *([] if given else seen), **given)
+    row = newest(ActivityType(kind))
+    assert (row.actor_kind, row.origin, row.server_name) == ("system", "task", "web-01")
+
+
 # Preparation -------------------------------------------------------------------------------------
 
 
+@proves(ActivityType.PREPARATION_STARTED, ActivityType.PREPARATION_FAILED)
 @pytest.mark.django_db(databases=["default", "queue"])
 def test_a_preparation_that_starts_and_fails(admin: Client, free_port: int) -> None:
     server = fleet.pending()
@@ -240,6 +298,7 @@ def test_a_preparation_that_starts_and_fails(admin: Client, free_port: int) -> N
     assert (row.details["reason"], row.result, row.server_name) == ("refused", "failure", "web-01")
 
 
+@proves(ActivityType.HOST_KEY_ACCEPTED)
 def test_an_accepted_host_key(at: datetime) -> None:
     server = fleet.pending()
     shown = [{"type": "ssh-ed25519", "key": keys.generate()[1].split()[1]} for _ in range(2)]
@@ -254,6 +313,7 @@ def test_an_accepted_host_key(at: datetime) -> None:
 # Tokens and rights -------------------------------------------------------------------------------
 
 
+@proves(ActivityType.TOKEN_CREATED, ActivityType.TOKEN_FIRST_USED, ActivityType.TOKEN_REVOKED)
 def test_a_token_created_used_and_revoked_by_command_and_admin(admin: Client, capsys: Any) -> None:
     call_command("create_token", "script", "--scope", "summary:read")
     assert done_by(newest(ActivityType.TOKEN_CREATED)) == AT_THE_TERMINAL
@@ -266,21 +326,68 @@ def test_a_token_created_used_and_revoked_by_command_and_admin(admin: Client, ca
     assert text not in str(list(ActivityLog.objects.values()))
 
 
+@proves(ActivityType.TOKEN_REVOKED)
 def test_a_token_revoked_by_command(administrator: Any, capsys: Any) -> None:
     token, _ = tokens.create("script", administrator, ["summary:read"], datetime.now(UTC))
     call_command("revoke_token", token.pk)
     assert done_by(newest(ActivityType.TOKEN_REVOKED)) == AT_THE_TERMINAL
 
 
+@proves(ActivityType.PERMISSION_DENIED)
 def test_a_refusal(django_user_model: Any) -> None:
     signed_in(django_user_model.objects.create_user("ada", password=PASSWORD)).get("/servers/add")
     row = newest(ActivityType.PERMISSION_DENIED)
     assert (row.actor_name, row.result) == ("ada", "failure")
 
 
+@proves(ActivityType.USER_UPDATED)
 def test_a_role_given_and_taken(administrator: Any) -> None:
     auditors = Group.objects.get(name="auditors")
     administrator.groups.add(auditors)
     assert newest(ActivityType.USER_UPDATED).details == {"user": "admin", "given": ["auditors"]}
     administrator.groups.clear()
     assert newest(ActivityType.USER_UPDATED).details == {"user": "admin", "taken": ["auditors"]}
+
+
+@proves(ActivityType.ROLE_CHANGED)
+def test_a_role_made_changed_and_deleted_in_django_admin(admin: Client) -> None:
+    right = Permission.objects.get(codename="view_server")
+    assert admin.post("/admin/auth/group/add/", {"name": "watchers", "permissions": [right.pk]}).status_code == 302
+    row = newest(ActivityType.ROLE_CHANGED)
+    assert (done_by(row), row.details["role"], row.details["given"]) == (IN_DJANGO_ADMIN, "watchers", [str(right)])
+    address = f"/admin/auth/group/{Group.objects.get(name='watchers').pk}"
+    assert admin.post(f"{address}/change/", {"name": "watchers"}).status_code == 302
+    assert newest(ActivityType.ROLE_CHANGED).details["taken"] == [str(right)]
+    assert admin.post(f"{address}/delete/", {"post": "yes"}).status_code == 302
+    assert newest(ActivityType.ROLE_CHANGED).message == "Role watchers deleted"
+
+
+# The monitor itself ------------------------------------------------------------------------------
+
+
+@proves(ActivityType.SYSTEM_STARTUP, ActivityType.SYSTEM_SHUTDOWN, ActivityType.SETTINGS_CHANGED)
+def test_a_start_a_stop_and_a_start_with_other_settings(at: datetime) -> None:
+    starts.record_startup({"pollers": 1}, at)
+    starts.record_shutdown("SIGTERM", at, at + timedelta(minutes=5))
+    starts.record_startup({"pollers": 2}, at + timedelta(minutes=6))
+    row = newest(ActivityType.SETTINGS_CHANGED)
+    assert (row.details, row.actor_kind) == ({"before": {"pollers": "1"}, "after": {"pollers": "2"}}, "system")
+    stop, start = ActivityLog.objects.order_by("-id")[1:3][::-1]
+    assert (stop.details["up_seconds"], start.details["after"], start.details["down_seconds"]) == (300, "shutdown", 60)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@proves(ActivityType.LOG_EXPORTED)
+def test_an_export(admin: Client, form: str) -> None:
+    answer = admin.get(f"/activity/export?format={form}&result=failure")
+    assert b"".join(answer.streaming_content) is not None
+    row = newest(ActivityType.LOG_EXPORTED)
+    assert (done_by(row), row.details) == (IN_THE_BROWSER, {"format": form, "filter": "result=failure"})
+
+
+# Each kind ---------------------------------------------------------------------------------------
+
+
+def test_each_kind_is_proven_by_a_test() -> None:
+    proven = proofs()
+    assert [kind for kind in ActivityType if not proven[kind]] == []

@@ -19,6 +19,7 @@ from activity.models import ActivityLog, PrunedSegment, Verification
 from activity.pruning import prune
 from activity.record import record
 from activity.types import ActivityType, Category
+from tests.activity.kinds import proves
 from tests.activity.logs import ADA, AT, Log, Web, write
 from tests.serve import ROOT, until
 
@@ -66,6 +67,7 @@ def test_a_row_goes_when_its_time_is_over_and_not_before(log: Log) -> None:
     assert prune(ONLY_EVENTS, AT + timedelta(days=1, milliseconds=1)) == 1
 
 
+@proves(ActivityType.LOG_PRUNED)
 def test_what_was_pruned_is_told_with_its_numbers(log: Log) -> None:
     write(20)
     assert prune(ONLY_EVENTS, TWO_DAYS_LATER) == 10
@@ -284,6 +286,7 @@ def test_a_log_that_verifies_is_pruned(kept_a_day: Log) -> None:
     assert is_whole()
 
 
+@proves(ActivityType.LOG_BROKEN)
 def test_a_log_that_does_not_verify_is_not_pruned_and_told(kept_a_day: Log) -> None:
     kept_a_day.attack(f"UPDATE {triggers.LOG} SET message = 'nothing happened' WHERE id = 7")
     tasks.check()
@@ -304,6 +307,7 @@ def test_a_log_without_anchors_is_not_pruned(kept_a_day: Log) -> None:
     assert [row.details["row"] for row in told] == [None, 7]
 
 
+@proves(ActivityType.LOG_WHOLE_AGAIN)
 def test_a_log_that_verifies_again_is_told(kept_a_day: Log) -> None:
     kept = kept_a_day.anchors.rename(kept_a_day.folder / "away")
     tasks.check()

@@ -17,6 +17,7 @@ from dashboard import posts, reports
 from dashboard.api import OPERATIONS
 from dashboard.models import Scope
 from metrics.models import Tag
+from tests.activity.kinds import proves
 from tests.dashboard import fleet
 from tests.dashboard.fleet import container
 from tests.dashboard.test_api import ACTIVITY, error, made
@@ -84,6 +85,7 @@ def test_a_row_tells_who_it_was_and_from_where(api: Client) -> None:
     assert found["request_id"] == response.headers["X-Request-ID"]
 
 
+@proves(ActivityType.REPORTED)
 def test_every_reportable_kind_is_taken_and_no_other(api: Client) -> None:
     assert {taken(api, activity_type=kind)["activity_type"] for kind in REPORTABLE} == REPORTABLE
     for kind in (*(set(ActivityType) - REPORTABLE), "nonsense", "", 1, True, ["reported"], {"a": 1}):

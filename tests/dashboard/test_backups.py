@@ -9,10 +9,12 @@ from django.test import Client
 from django_q.models import OrmQ
 
 from activity.models import ActivityLog
+from activity.types import ActivityType
 from metrics import locks
 from metrics.backups import archive, files, making
 from metrics.backups.facts import Facts
 from metrics.models import Backup
+from tests.activity.kinds import proves
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -95,6 +97,7 @@ def test_the_list_tells_which_can_be_used_newest_first(admin_browser: Client, ba
     assert (page.count("genuine"), page.count("not usable")) == (1, 1)
 
 
+@proves(ActivityType.BACKUP_DOWNLOADED)
 def test_a_download_is_the_file_and_is_recorded(admin_browser: Client, backup: Path) -> None:
     answer = admin_browser.post(f"/backups/{backup.name}/download", headers={"Accept-Encoding": "gzip"})
     assert body(answer) == backup.read_bytes()

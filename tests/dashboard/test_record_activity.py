@@ -9,7 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from activity.models import ActivityLog
+from activity.types import ActivityType
 from metrics.models import App
+from tests.activity.kinds import proves
 from tests.dashboard import fleet
 from tests.dashboard.fleet import container
 
@@ -45,6 +47,7 @@ def test_a_name_of_digits_goes_before_an_id() -> None:
     assert recorded("reported", "done", f"--server={first.pk}").server_name == str(first.pk)
 
 
+@proves(ActivityType.REPORTED)
 def test_details_come_from_a_file_or_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "details.json"
     file.write_text(json.dumps({"größe": 1}))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from activity.types import ActivityType
+from tests.activity.kinds import proves
 from tests.metrics.product import SECRET, Product
 
 PASSPHRASE = "correct horse battery"
@@ -28,6 +30,7 @@ def keys(product: Product) -> dict[str, str]:
     return {path.name: path.read_text() for path in (product.data / "keys").iterdir()}
 
 
+@proves(ActivityType.KEYS_EXPORTED)
 def test_the_file_is_for_its_owner_alone_and_shows_no_key(product: Product, exported: Path) -> None:
     assert stat.S_IMODE(exported.stat().st_mode) == 0o600
     assert not [key for key in keys(product).values() if key.strip() in exported.read_text()]
@@ -44,6 +47,7 @@ def test_a_new_installation_takes_the_keys_and_then_the_backup(
     assert new.left()["secrets"] == [SECRET]
 
 
+@proves(ActivityType.KEYS_IMPORTED)
 def test_the_keys_that_were_there_are_kept(product: Product, exported: Path, passphrase: str) -> None:
     (product.data / "keys" / "secret_key").write_text("x" * 64)
     before = keys(product)

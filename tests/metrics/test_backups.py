@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from activity.types import ActivityType
 from metrics import locks
+from tests.activity.kinds import proves
 from tests.metrics.product import SECRET, Product
 from tests.serve import until
 
@@ -58,6 +60,7 @@ def test_what_was_there_is_there_again_and_nobody_is_let_in(product: Product, ba
         assert database.execute("SELECT name FROM metrics_server").fetchall() == [("another",)]
 
 
+@proves(ActivityType.BACKUP_RESTORED)
 def test_it_says_in_the_log_what_was_made_and_what_was_restored(product: Product, backup: Path) -> None:
     made = product.rows("SELECT details FROM activity_activitylog WHERE activity_type = 'backup_created'")
     assert Path(json.loads(made[0][0])["file"]).name == backup.name

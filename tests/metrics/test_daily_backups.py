@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from django_q.models import Schedule
 
+from activity.types import ActivityType
 from metrics import locks, schedules, tasks
 from metrics.backups import files, making
 from metrics.backups.errors import BackupError
 from metrics.models import Backup
 from metrics.schedules import DAILY_BACKUP
+from tests.activity.kinds import proves
 from tests.metrics.product import AT, Product
 
 NIGHTS = [AT + timedelta(days=night) for night in range(4)]
@@ -21,6 +23,7 @@ def names(product: Product) -> list[str]:
     return sorted(path.name for path in product.backups.glob("*-daily.tomo"))
 
 
+@proves(ActivityType.BACKUP_CREATED)
 def test_the_newest_daily_ones_are_kept_and_those_made_by_hand_stay(
     product: Product, backup: Path, settings: Any
 ) -> None:
@@ -63,6 +66,7 @@ def test_there_is_none_when_none_are_kept(settings: Any) -> None:
     assert schedules.next_backup_at() is None
 
 
+@proves(ActivityType.BACKUP_FAILED)
 def test_a_second_one_at_the_same_time_fails_and_says_so(product: Product) -> None:
     with product.entered(), files.alone():
         tasks.make_backup()

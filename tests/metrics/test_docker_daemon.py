@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from activity.models import ActivityLog
+from activity.types import ActivityType
 from metrics import app_access, crash_cards, store
 from metrics.collect import Collected, collect
 from metrics.connections import Connection, open_connection
@@ -26,6 +27,7 @@ from metrics.probe.container_rates import ContainerFigures
 from metrics.probe.reading import AppsStatus, Container, Containers, State
 from metrics.ssh import Target
 from metrics.store import Polled
+from tests.activity.kinds import proves
 from tests.conftest import AT
 from tests.docker import OWN_SOCKET, SOCKET, Daemon, docker, hidden, machine, make_image, until
 from tests.metrics import fleet
@@ -158,6 +160,7 @@ def test_what_is_there_at_first_sight_is_not_announced(watch: Watch) -> None:
     assert watch.status == ("ok", "socket")
 
 
+@proves(ActivityType.APP_INSTALLED)
 def test_a_new_container_is_installed(watched: Watch) -> None:
     container_id = run("web")
     [row] = watched.poll()
@@ -166,6 +169,7 @@ def test_a_new_container_is_installed(watched: Watch) -> None:
     assert (row.details["image"], row.details["state"]) == (OLD, "running")
 
 
+@proves(ActivityType.APP_INSTALLED, ActivityType.APP_STARTED)
 def test_a_created_container_is_installed_and_starts_later(watched: Watch) -> None:
     docker("create", "--name=web", "--network=none", OLD, *waiting())
     assert kinds(watched.poll(UNTIL_LISTED)) == ["app_installed"]
@@ -186,6 +190,7 @@ def test_a_stopped_app_starts_again_and_is_the_same(watched: Watch) -> None:
     assert (app("web").pk, app("web").condition) == (before, "running")
 
 
+@proves(ActivityType.APP_UNINSTALLED)
 def test_a_removed_container_is_uninstalled(watched: Watch) -> None:
     run("web")
     watched.poll()
@@ -249,6 +254,7 @@ def test_an_exit_code_tells_a_stop_from_a_crash(watched: Watch, code: int) -> No
 @pytest.mark.parametrize(
     "kill", [lambda name: docker("kill", name), kill_first_process], ids=["docker kill", "kill -9"]
 )
+@proves(ActivityType.APP_STOPPED)
 def test_a_killed_container_was_stopped_by_somebody(watched: Watch, kill: Callable[[str], None]) -> None:
     run("web")
     watched.poll()
@@ -259,6 +265,7 @@ def test_a_killed_container_was_stopped_by_somebody(watched: Watch, kill: Callab
     assert row.message.endswith("stopped: exit code 137 (SIGKILL)")
 
 
+@proves(ActivityType.APP_OUT_OF_MEMORY, ActivityType.APP_CRASHED)
 def test_an_app_that_takes_more_memory_than_it_may_crashes(watched: Watch) -> None:
     docker("create", "--name=hungry", "--network=none", "--memory=16m", OLD, "tail", "/dev/zero")
     watched.poll(UNTIL_LISTED)
@@ -282,6 +289,7 @@ def test_a_process_killed_for_want_of_memory_is_told_though_its_app_goes_on(watc
     assert app("hungry").condition == "running"
 
 
+@proves(ActivityType.APP_CRASHED)
 def test_a_crash_of_a_new_app_is_told_at_once(watched: Watch) -> None:
     ended("job", "exit 3")
     assert kinds(watched.poll(UNTIL_LISTED)) == ["app_installed", "app_crashed"]
@@ -306,6 +314,7 @@ def test_an_end_that_the_daemon_has_not_noticed_yet_is_seen_at_the_next_poll(wat
 # --- restarts
 
 
+@proves(ActivityType.APP_RESTARTED)
 def test_a_restart_by_hand_is_one(watched: Watch) -> None:
     run("web")
     watched.poll()
@@ -361,6 +370,7 @@ def test_a_policy_that_gives_up_leaves_a_crashed_app(watched: Watch) -> None:
 # --- health, pauses, names
 
 
+@proves(ActivityType.APP_UNHEALTHY, ActivityType.APP_RECOVERED)
 def test_health_that_goes_bad_and_good_again_is_told_once_each(watched: Watch) -> None:
     check = ("--health-cmd=test -e /well", "--health-interval=1s", "--health-retries=1", "--health-timeout=5s")
     run("web", *check, sh="touch /well")
@@ -396,6 +406,7 @@ def test_a_renamed_app_goes_on_under_its_new_name(watched: Watch) -> None:
     assert [(one.pk, one.name) for one in App.objects.all()] == [(before, "site")]
 
 
+@proves(ActivityType.APP_UPDATED)
 def test_another_image_is_an_update_of_the_same_app(watched: Watch) -> None:
     old = run("web")
     watched.poll()

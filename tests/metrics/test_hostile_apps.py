@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from activity.models import ActivityLog
+from activity.types import ActivityType
 from metrics import app_queries, crash_cards
 from metrics.collect import collect
 from metrics.known_containers import KnownContainers
@@ -23,6 +24,7 @@ from metrics.probe.protocol import Request
 from metrics.probe.reading import AppsStatus, Engine, EngineAnswer, Reading, State
 from metrics.resident import ResidentProbe
 from metrics.store import MOST_TOLD_AN_HOUR
+from tests.activity.kinds import proves
 from tests.conftest import AT
 from tests.metrics.containers import anew, bare, docker_host, exited, id_of, listed, news, poll, running, usage
 from tests.metrics.fleet import INTERVAL
@@ -140,6 +142,7 @@ def test_want_of_memory_that_is_known_late_is_a_crash(server: Server) -> None:
     assert [kind for _, kind in news()] == ["stopped", "out_of_memory", "crashed"]
 
 
+@proves(ActivityType.APPS_CHANGED)
 def test_a_flood_is_told_as_a_number(server: Server) -> None:
     names = [f"app-{number}" for number in range(500)]
     poll(server, listed(*map(running, names)))

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from activity.models import ActivityLog
+from activity.types import ActivityType
 from metrics import app_access, authorized_keys, preparation, servers, tasks
 from metrics.models import Preparation, Server
 from metrics.preparation import PARTS
 from metrics.probe.reading import AppsStatus, Containers, Reading
 from metrics.servers import Secret
+from tests.activity.kinds import proves
 from tests.dashboard import fleet
 from tests.sshd import Sshd
 
@@ -61,6 +63,7 @@ def test_the_scan_shows_the_host_key_without_signing_in(server: Server, sshd: Ss
     assert not server.host_keys.exists()
 
 
+@proves(ActivityType.PREPARATION_STARTED, ActivityType.PREPARATION_COMPLETE)
 def test_a_confirmed_key_is_pinned_then_signed_in_and_reported(server: Server, sshd: Sshd) -> None:
     begun = prepared(server)
     assert (begun.state, begun.explanation) == (State.COMPLETE, "")
