@@ -3,10 +3,11 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from django.conf import settings
@@ -56,17 +57,33 @@ class Log:
 
     @contextmanager
     def opened(self) -> Iterator[Any]:
+        with override_settings(DATA_DIR=self.folder), self.connected() as connection:
+            yield connection
+
+    @contextmanager
+    def connected(self) -> Iterator[Any]:
+        """For one more thread of a test that has it opened."""
         sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": self.file, "OPTIONS": SQLITE_OPTIONS}
         given = configuration(self.environment)["database_url"] or sqlite
         complete = connections.configure_settings({"default": dict(given)})["default"]
         before = connections["default"]
         connections["default"] = load_backend(complete["ENGINE"]).DatabaseWrapper(complete, "default")
         try:
-            with override_settings(DATA_DIR=self.folder):
-                yield connections["default"]
+            yield connections["default"]
         finally:
             connections["default"].close()
             connections["default"] = before
+
+    def beside(self, done: Callable[[], Any]) -> Thread:
+        """Do it at the same time, in another thread over another connection."""
+
+        def run() -> None:
+            with self.connected():
+                done()
+
+        thread = Thread(target=run)
+        thread.start()
+        return thread
 
     @property
     def environment(self) -> Mapping[str, str]:

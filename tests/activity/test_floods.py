@@ -61,6 +61,20 @@ def test_no_minute_has_more_than_ten_rows_and_none_is_lost(log: Log) -> None:
     assert verification.verify().is_whole
 
 
+def flooded_from_all_sides(log: Log) -> tuple[int, int]:
+    """Four threads guess twenty times each within a minute; how many guesses there were, and rows."""
+    threads = [log.beside(lambda: [guess(AT + n * SECOND) for n in range(20)]) for _ in range(4)]
+    for thread in threads:
+        thread.join()
+    floods.settle(AT + MINUTE)
+    assert verification.verify().is_whole
+    return summed(), ActivityLog.objects.count()
+
+
+def test_a_flood_from_all_sides_is_counted_once_each(log: Log) -> None:
+    assert flooded_from_all_sides(log) == (80, MOST_A_MINUTE)
+
+
 def test_ten_in_a_minute_are_nine_and_a_count(log: Log) -> None:
     for second in range(10):
         flap(AT + second * SECOND)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from activity import anchors, chain, verification
 from activity.models import ActivityLog
@@ -315,6 +315,12 @@ def test_the_command_looks_only_at_rows_since_then(log: Log, capsys: Any) -> Non
 def test_rows_moved_out_of_the_time_that_is_looked_at_are_found(log: Log, capsys: Any) -> None:
     log.attack(f"UPDATE {TABLE} SET timestamp = '2020-01-01 00:00:00' WHERE id > 12")
     assert commanded(capsys, "--since=2026-01-31T12:12Z")[0] == 1
+
+
+@pytest.mark.parametrize("since", ["yesterday", "2026-13-01", "12:00", "1"])
+def test_the_command_refuses_what_is_no_time(log: Log, since: str) -> None:
+    with pytest.raises(CommandError, match=f"--since is '{since}'. Allowed: a day or a time"):
+        call_command("verify_activity", f"--since={since}")
 
 
 def test_the_command_tells_that_triggers_are_gone(log: Log, capsys: Any) -> None:

@@ -1,17 +1,18 @@
 """The chain on PostgreSQL: the same promises, kept by other means."""
 
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from hypothesis import given
 
 from activity import anchors, chain, triggers, verification
+from activity.floods import MOST_A_MINUTE
 from activity.models import ActivityLog
 from activity.pruning import prune
 from activity.record import record
@@ -26,6 +27,7 @@ from tests.activity.test_chain import (
     refuses,
     wrote_at_once,
 )
+from tests.activity.test_floods import flooded_from_all_sides
 from tests.activity.test_pruning import ONLY_EVENTS
 
 TABLE = ActivityLog._meta.db_table
@@ -91,17 +93,27 @@ def test_the_command_verifies_it(log: Log, capsys: Any) -> None:
     assert "is whole: 3 rows" in capsys.readouterr().out
 
 
+def test_a_flood_from_all_sides_is_counted_once_each(log: Log) -> None:
+    assert flooded_from_all_sides(log) == (80, MOST_A_MINUTE)
+
+
+def test_nobody_else_may_delete_while_rows_are_pruned(log: Log) -> None:
+    write(3)
+    with transaction.atomic(), triggers.deletion_allowed(), psycopg.connect(log.url, autocommit=True) as other:
+        disabled = "SELECT count(*) FROM pg_trigger WHERE tgenabled = 'D'"
+        assert other.execute(disabled).fetchone() == (0,)
+        other.execute("SET lock_timeout = '100ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            other.execute(f"DELETE FROM {TABLE}")
+    assert is_whole(3)
+    assert not triggers.missing()
+
+
 def test_what_is_pruned_while_others_write_leaves_one_chain(log: Log) -> None:
     write(20)
-
-    def write_beside() -> None:
-        with log.opened():
-            write(30, AT + timedelta(days=1))
-
-    beside = threading.Thread(target=write_beside)
-    beside.start()
+    writer = log.beside(lambda: write(30, AT + timedelta(days=1)))
     assert prune(ONLY_EVENTS, AT + timedelta(days=2)) >= 10
-    beside.join()
+    writer.join()
     assert verification.verify().is_whole
     assert not triggers.missing()
     with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:

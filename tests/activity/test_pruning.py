@@ -3,8 +3,7 @@
 import sqlite3
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -203,18 +202,6 @@ def test_pruning_that_is_killed_leaves_a_whole_log_and_goes_on_later(log: Log) -
     assert is_whole()
 
 
-def beside(log: Log, done: Callable[[], Any]) -> threading.Thread:
-    """Do it at the same time over another connection."""
-
-    def run() -> None:
-        with log.opened():
-            done()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
-
-
 def test_two_that_prune_at_once_prune_each_stretch_once(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     write(40)
     stretches = pruning._new_stretches
@@ -239,8 +226,8 @@ def test_writing_pruning_and_verifying_get_on_with_each_other(log: Log, monkeypa
     monkeypatch.setattr(chain, "AT_ONCE", 10)
     write(200)
     verdicts: list[verification.Verdict] = []
-    writer = beside(log, lambda: write(100, TWO_DAYS_LATER))
-    pruner = beside(log, lambda: prune(ONLY_EVENTS, TWO_DAYS_LATER))
+    writer = log.beside(lambda: write(100, TWO_DAYS_LATER))
+    pruner = log.beside(lambda: prune(ONLY_EVENTS, TWO_DAYS_LATER))
     while writer.is_alive() or pruner.is_alive():
         verdicts.append(verification.verify())
     assert verdicts
