@@ -113,23 +113,27 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='activitylog',
-            index=models.Index(fields=['server_id', '-timestamp', '-id'], name='activity_by_server'),
-        ),
-        migrations.AddIndex(
-            model_name='activitylog',
-            index=models.Index(fields=['app_id', '-timestamp', '-id'], name='activity_by_app'),
-        ),
-        migrations.AddIndex(
-            model_name='activitylog',
-            index=models.Index(fields=['user_id', '-timestamp', '-id'], name='activity_by_user'),
-        ),
-        migrations.AddIndex(
-            model_name='activitylog',
             index=models.Index(fields=['actor_name', '-timestamp', '-id'], name='activity_by_actor'),
         ),
         migrations.AddIndex(
             model_name='activitylog',
-            index=models.Index(fields=['source_ip', '-timestamp', '-id'], name='activity_by_address'),
+            index=models.Index(fields=['origin', '-timestamp', '-id'], name='activity_by_origin'),
+        ),
+        migrations.AddIndex(
+            model_name='activitylog',
+            index=models.Index(condition=models.Q(('server_id__isnull', False)), fields=['server_id', '-timestamp', '-id'], name='activity_by_server'),
+        ),
+        migrations.AddIndex(
+            model_name='activitylog',
+            index=models.Index(condition=models.Q(('app_id__isnull', False)), fields=['app_id', '-timestamp', '-id'], name='activity_by_app'),
+        ),
+        migrations.AddIndex(
+            model_name='activitylog',
+            index=models.Index(condition=models.Q(('user_id__isnull', False)), fields=['user_id', '-timestamp', '-id'], name='activity_by_user'),
+        ),
+        migrations.AddIndex(
+            model_name='activitylog',
+            index=models.Index(condition=models.Q(('source_ip__isnull', False)), fields=['source_ip', '-timestamp', '-id'], name='activity_by_address'),
         ),
         migrations.AddIndex(
             model_name='activitylog',
