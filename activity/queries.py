@@ -115,7 +115,7 @@ def page(wanted: ActivityFilter, *, limit: int, offset: int = 0, before: int | N
 
 
 def newer(wanted: ActivityFilter, after: int, limit: int) -> list[ActivityLog]:
-    """What was written next after the row `after`, the last written first: `limit` rows, and the rest when asked again."""
+    """The `limit` rows that were written next after the row `after`, the last written first."""
     return list(wanted.rows().filter(id__gt=after).order_by("id")[:limit])[::-1]
 
 

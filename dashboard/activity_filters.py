@@ -1,12 +1,15 @@
 """What the activity page is asked for: its filters, read from the address."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
+from django.core import validators
 from django.http import QueryDict
 
+from activity import plain
 from activity.queries import ActivityFilter
 from activity.types import TRAITS, ActivityType, Category, Result, kinds_of
 from metrics.models import App, Server
@@ -18,6 +21,10 @@ LENGTHS = {
     "7d": timedelta(days=7),
     "30d": timedelta(days=30),
 }
+CALENDAR = [
+    validators.MinValueValidator(datetime(1970, 1, 1, tzinfo=UTC), "Must be a time after 1970."),
+    validators.MaxValueValidator(datetime(9999, 1, 1, tzinfo=UTC), "Must be a time before the year 9999."),
+]
 KINDS = [(str(one).capitalize(), [(str(kind), TRAITS[kind].label) for kind in kinds_of(one)]) for one in Category]
 
 
@@ -38,28 +45,35 @@ class ActivityFilters(forms.Form):
     server = forms.IntegerField(min_value=1, max_value=2**62, widget=forms.Select)
     app = forms.IntegerField(min_value=1, max_value=2**62, widget=forms.Select)
     actor = forms.CharField(label="Who", max_length=150)
-    address = forms.GenericIPAddressField(label="From address", error_messages={"invalid": "Not an IP address."})
+    address = forms.CharField(label="From address", max_length=45)
     result = forms.ChoiceField(choices=[("", "Every result"), ("success", "Success"), ("failure", "Failure")])
     period = forms.ChoiceField(label="Time", choices=[("", "All time"), *PERIODS.items()])
-    since = forms.DateTimeField(label="From", widget=ClockInput)
-    until = forms.DateTimeField(label="To", widget=ClockInput)
+    since = forms.DateTimeField(label="From", widget=ClockInput, validators=CALENDAR)
+    until = forms.DateTimeField(label="To", widget=ClockInput, validators=CALENDAR)
     request = forms.RegexField(r"^[A-Za-z0-9._-]{1,40}$", label="Request", widget=forms.HiddenInput)
 
     def __init__(self, asked: QueryDict, user: Any) -> None:
         super().__init__(asked)
-        for field in self.fields.values():
+        for name, field in self.fields.items():
             field.required = False
+            field.widget.attrs["aria-label"] = self[name].label
+        self.full_clean()
         servers = Server.objects.visible_to(user)
+        apps = App.objects.of(servers).filter(server_id=self.cleaned_data.get("server") or 0)
         self._choose("server", "Every server", list(servers.order_by("name").values_list("pk", "name")))
-        server = asked.get("server", "")
-        apps = App.objects.of(servers).filter(server_id=server) if server.isascii() and server.isdecimal() else None
-        self._choose("app", "Every app", list(apps.order_by("name").values_list("pk", "name")[:500]) if apps else [])
+        self._choose("app", "Every app", list(apps.order_by("name").values_list("pk", "name")[:500]))
 
     def _choose(self, name: str, everything: str, choices: list[tuple[int, str]]) -> None:
         """One of these; one that is gone from the list stays chosen, as the log knows it still."""
         chosen = self.data.get(name, "")
         gone = [(chosen, f"{name} {chosen}")] if chosen and chosen not in {str(key) for key, _ in choices} else []
         self.fields[name].widget.choices = [("", everything), *gone, *choices]
+
+    def clean_address(self) -> str | None:
+        given = self.cleaned_data["address"]
+        if given and ("%" in given or not plain.address(given)):
+            raise forms.ValidationError("Not an IP address.")
+        return plain.address(given)
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
@@ -92,7 +106,7 @@ class ActivityFilters(forms.Form):
     def chips(self) -> list[tuple[str, str]]:
         """What narrows the list, as (what it says, the address without it)."""
         return [
-            (f"{self.fields[name].label or name.capitalize()}: {self._said(name)}", self._without(name))
+            (f"{self[name].label}: {self._said(name)}", f"?{self.query(name)}")
             for name in self.fields
             if self.data.get(name)
         ]
@@ -104,13 +118,8 @@ class ActivityFilters(forms.Form):
             known = {str(key): label for key, label in self.fields[name].widget.choices}
         return ", ".join((known or {}).get(one, one) for one in given)
 
-    def link(self) -> str:
-        """The page's address with these filters, from the newest on."""
-        return self._without("after", "day", "format")
-
-    def _without(self, *names: str) -> str:
+    def query(self, without: str = "") -> str:
+        """These filters as they stand in an address, from the newest row on."""
         assert isinstance(self.data, QueryDict)
-        kept = self.data.copy()
-        for name in (*names, "before"):
-            kept.pop(name, None)
-        return f"?{kept.urlencode()}"
+        kept = [(name, given) for name in self.fields if name != without for given in self.data.getlist(name) if given]
+        return urlencode(kept)

@@ -1,12 +1,14 @@
 """The activity log: read, exported, and whether it can be trusted."""
 
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.timezone import localdate
 from django.views.decorators.http import require_POST
 
 from activity import export as exports
@@ -28,6 +30,7 @@ def activity(request: Request) -> HttpResponse:
         "filters": filters,
         "verified": verification.latest(),
         "most_searched": queries.MOST_SEARCHED,
+        "is_live": not request.GET.get("before") and request.GET.get("live") != "off",
     }
     if filters.is_valid():
         wanted = filters.wanted(access.activity_seen_by(request.user), datetime.now(UTC))
@@ -37,16 +40,17 @@ def activity(request: Request) -> HttpResponse:
             context["page"] = queries.page(wanted, limit=PAGE, before=_id(request.GET.get("before", "")))
         except queries.UnknownRow as gone:
             messages.warning(request, str(gone))
-            return redirect(filters.link())
+            return redirect(f"{request.path}?{filters.query()}")
         context["wanted"] = wanted
-    return render(request, "activity/rows.html" if request.htmx else "activity/page.html", context)
+    return render(request, "activity/filtered.html" if request.htmx else "activity/page.html", context)
 
 
 def _newer(request: Request, wanted: ActivityFilter, after: int) -> HttpResponse:
     rows = queries.newer(wanted, after, MOST_AT_ONCE)
     if not rows:
         return HttpResponse(status=204)
-    return render(request, "activity/newer.html", {"rows": rows, "newest": rows[0], "day": request.GET.get("day", "")})
+    context = {"rows": rows, "day": _day(request.GET.get("day", "")), "oldest_day": localdate(rows[-1].timestamp)}
+    return render(request, "activity/newer.html", context)
 
 
 def export(request: Request) -> HttpResponseBase:
@@ -56,7 +60,7 @@ def export(request: Request) -> HttpResponseBase:
         return HttpResponse("format is csv or jsonl; the filters are those of the page.\n", "text/plain", status=400)
     at = datetime.now(UTC)
     wanted = filters.wanted(access.activity_seen_by(request.user), at)
-    return exports.download(wanted.rows(), form, filters.link().removeprefix("?"), at)
+    return exports.download(wanted.rows(), form, filters.query(), at)
 
 
 @access.only(access.is_auditor)
@@ -77,6 +81,12 @@ def verify(request: Request) -> HttpResponse:
     if not verification.running():
         enqueue("check_log")
     return redirect("activity_trust")
+
+
+def _day(text: str) -> date | None:
+    with suppress(ValueError):
+        return date.fromisoformat(text)
+    return None
 
 
 def _id(text: str) -> int | None:

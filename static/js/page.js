@@ -17,6 +17,11 @@ for (const menu of document.querySelectorAll("details.menu")) {
   menu.addEventListener("keydown", (event) => event.key === "Escape" && (menu.open = false));
 }
 
+// A filter that asks for nothing does not stand in the address.
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.verb === "get") for (const [name, value] of [...detail.formData]) if (!value) detail.formData.delete(name);
+});
+
 const theme = document.getElementById("theme");
 if (theme) {
   const chosen = document.documentElement.dataset.theme ?? "";
