@@ -24,6 +24,7 @@ from tomo_monitor.configuration import configuration
 from tomo_monitor.settings import SQLITE_OPTIONS
 
 AT = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
+ROWS = 20
 ADA = Acting(ActorKind.USER, Origin.WEB, "ada", 7, "198.51.100.7", "Firefox", "0123abcd")
 
 
