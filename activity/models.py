@@ -42,12 +42,14 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
         while at and len(found) < MOST_PERIODS:
             begin, end = _period(at.astimezone(zone), kind)
             found.append(begin)
-            later = self.filter(**{f"{field_name}__gte": end}).order_by(field_name)
-            at = later.values_list(field_name, flat=True).first()
+            later = (
+                self.model._default_manager.filter(**{f"{field_name}__gte": end}) & self
+            )  # SQLite seeks by the first
+            at = later.order_by(field_name).values_list(field_name, flat=True).first()
         return found if order == "ASC" else found[::-1]
 
     def aggregate(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Each figure by a query of its own: SQLite finds the least or the greatest by an index, but not both at once."""
+        """Each figure by a query of its own: SQLite finds the least or the greatest by an index, not both at once."""
         if args or len(kwargs) < 2:
             return super().aggregate(*args, **kwargs)
         return {name: super(ActivityLogQuerySet, self).aggregate(**{name: of})[name] for name, of in kwargs.items()}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.db.models import Q
 from django.utils.timesince import timesince
 
 from activity.models import ActivityLog
@@ -15,21 +16,24 @@ from activity.types import ActivityType, ActorKind, Result
 from metrics.models import Heartbeat
 from tomo_monitor import __version__
 
-OWN = (ActivityType.SYSTEM_STARTUP, ActivityType.SYSTEM_SHUTDOWN)
+OWN = Q(activity_type__in=(ActivityType.SYSTEM_STARTUP, ActivityType.SYSTEM_SHUTDOWN), actor_kind=ActorKind.SYSTEM)
+RESTORED = Q(activity_type=ActivityType.BACKUP_RESTORED, actor_kind=ActorKind.COMMAND)
 HOW = {
     "first_start": "for the first time",
     "shutdown": "again after it was stopped",
     "crash": "again after it was killed or crashed",
+    "restore": "with a backup that was restored",
     "machine_restart": "again after the machine restarted under it",
 }
 
 
 def record_startup(settings: Mapping[str, Any], at: datetime) -> None:
     """With version, what it came after, how long it was down, and what the settings are; changed ones in a row more."""
-    own = ActivityLog.objects.filter(activity_type__in=OWN, actor_kind=ActorKind.SYSTEM).order_by("-id")
-    last, started = own.first(), own.filter(activity_type=ActivityType.SYSTEM_STARTUP).first()
+    log = ActivityLog.objects.order_by("-id")
+    last = log.filter(OWN | RESTORED).first()
+    started = log.filter(OWN, activity_type=ActivityType.SYSTEM_STARTUP).first()
     after = _after(last, at)
-    down = at - _last_sign(last) if last else None
+    down = at - _last_sign(last) if last and after != "restore" else None  # what was restored knows nothing of it
     now = shown(settings)
     details = {
         "version": __version__,
@@ -91,8 +95,8 @@ def _record_settings(before: Mapping[str, str], now: Mapping[str, str], at: date
 def _after(last: ActivityLog | None, at: datetime) -> str:
     if last is None:
         return "first_start"
-    if last.activity_type == ActivityType.SYSTEM_SHUTDOWN:
-        return "shutdown"
+    if last.activity_type != ActivityType.SYSTEM_STARTUP:
+        return "shutdown" if last.activity_type == ActivityType.SYSTEM_SHUTDOWN else "restore"
     return "machine_restart" if _booted_at(at) > _last_sign(last) else "crash"
 
 
