@@ -18,12 +18,12 @@ def main(key_file: str, lines_file: str, whole: str = "") -> int:
     key = bytes.fromhex(Path(key_file).read_text().strip())
     wrong = lines = 0
     before = None
-    with Path(lines_file).open(encoding="utf-8", newline="\n") as file:
+    with Path(lines_file).open("rb") as file:
         for number, line in enumerate(file, start=1):
-            content, _, rest = line.rstrip("\n").rpartition(',"mac":"')
-            expected = hmac.new(key, (content + "}").encode(), hashlib.sha256).hexdigest()
-            if not hmac.compare_digest(rest.encode(), (expected + '"}').encode()):
-                print(f"line {number} was changed, or belongs to another key: {content[:80]}")
+            content, _, rest = line.rstrip(b"\n").rpartition(b',"mac":"')
+            expected = hmac.new(key, content + b"}", hashlib.sha256).hexdigest()
+            if not hmac.compare_digest(rest, (expected + '"}').encode()):
+                print(f"line {number} was changed, or belongs to another key: {content[:80]!r}")
                 wrong += 1
             elif whole and before is not None and json.loads(line)["previous"] != before:
                 print(f"line {number} does not follow the line before: rows are missing, or out of order")
