@@ -86,7 +86,7 @@ class ActivityLogAdmin(admin.ModelAdmin[ActivityLog]):
         return self._export(request, queryset, "jsonl")
 
     def _export(self, request: HttpRequest, rows: ActivityLogQuerySet, form: str) -> HttpResponseBase:
-        return export.download(rows, form, request.GET.urlencode(), datetime.now(UTC))
+        return export.download(request, rows, form, request.GET.urlencode(), datetime.now(UTC))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import TextField
 from django.db.models.functions import Cast
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from activity import chain, streaming
@@ -21,14 +22,14 @@ COLUMNS = tuple(column for column in chain.STORED if column not in ("previous", 
 CONTENT_TYPES = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 
 
-def download(rows: ActivityLogQuerySet, form: str, asked: str, at: datetime) -> HttpResponseBase:
+def download(request: HttpRequest, rows: ActivityLogQuerySet, form: str, asked: str, at: datetime) -> HttpResponseBase:
     """The rows as a file that is streamed to a browser; `asked` is the filter, for the record of it."""
 
     def begin() -> None:
         record(ActivityType.LOG_EXPORTED, f"Activity log exported as {form}", details={"format": form, "filter": asked})
 
     name = f"activity-{at:%Y%m%dT%H%M%SZ}.{form}"
-    return streaming.download(exported(rows, form), name, CONTENT_TYPES[form], begin)
+    return streaming.download(request, exported(rows, form), name, CONTENT_TYPES[form], begin)
 
 
 def exported(rows: ActivityLogQuerySet, form: str) -> Iterator[str]:

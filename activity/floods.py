@@ -77,7 +77,7 @@ def _counted(counts: dict[str, int], row: ActivityLog) -> dict[str, int]:
 
 
 def _tell(flood: Flood, at: datetime) -> None:
-    if not flood.left_out:
+    if not flood.left_out or flood.last.get("activity_type") not in FLOODING:
         return
     last, minute = dict(flood.last), datetime.fromtimestamp(flood.minute * MINUTE, UTC)
     label = traits(last["activity_type"]).label

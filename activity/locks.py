@@ -4,6 +4,8 @@ import fcntl
 from pathlib import Path
 from typing import BinaryIO
 
+from django.conf import settings
+
 
 def take(path: Path) -> BinaryIO | None:
     """Hold this lock until the file is closed; None if somebody else has it."""
@@ -14,3 +16,8 @@ def take(path: Path) -> BinaryIO | None:
         file.close()
         return None
     return file
+
+
+def take_product() -> BinaryIO | None:
+    """Held by the one product that runs with this data folder; None if it is held already."""
+    return take(Path(settings.DATA_DIR) / "serve.lock")

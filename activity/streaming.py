@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
 
 from activity import locks
 
@@ -14,13 +16,18 @@ LONGEST_SECONDS = 900.0
 
 
 def download(
-    chunks: Iterator[str] | Iterator[bytes], name: str, content_type: str, begin: Callable[[], None]
+    request: HttpRequest,
+    chunks: Iterator[str] | Iterator[bytes],
+    name: str,
+    content_type: str,
+    begin: Callable[[], None],
 ) -> HttpResponseBase:
     """A file to be kept. `begin` is called if it really goes out: 503 while another one does."""
     lock = locks.take(Path(settings.DATA_DIR) / "download.lock")
     if lock is None:
-        busy = "Another download is under way: try again when it is done.\n"
-        return HttpResponse(busy, "text/plain", status=503, headers={"Retry-After": "60"})
+        busy = render(request, "busy.html", status=503)
+        busy["Retry-After"] = "60"
+        return busy
     begin()
     response = StreamingHttpResponse(_held(chunks, lock), content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="{name}"'

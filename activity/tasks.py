@@ -10,12 +10,12 @@ ANCHORED_EVERY = timedelta(minutes=5)
 
 @task
 def tend() -> None:
-    """Each minute: tell what floods left out, and write the head of the chain down outside the database."""
+    """Each minute: write the head of the chain down outside the database, and tell what floods left out."""
     at = datetime.now(UTC)
-    floods.settle(at)
     last = anchors.last()
     if last is None or at - datetime.fromisoformat(last.at) >= ANCHORED_EVERY:
         anchors.drop(at)
+    floods.settle(at)
 
 
 @task

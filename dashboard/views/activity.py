@@ -60,7 +60,7 @@ def export(request: Request) -> HttpResponseBase:
         return HttpResponse("format is csv or jsonl; the filters are those of the page.\n", "text/plain", status=400)
     at = datetime.now(UTC)
     wanted = filters.wanted(access.activity_seen_by(request.user), at)
-    return exports.download(wanted.rows(), form, filters.query(), at)
+    return exports.download(request, wanted.rows(), form, filters.query(), at)
 
 
 @access.only(access.is_auditor)

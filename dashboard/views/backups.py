@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import BinaryIO
+from pathlib import Path
 
 from django.conf import settings
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
+from activity import streaming
 from activity.record import record
 from activity.types import ActivityType
 from dashboard import access
 from dashboard.requests import Request
-from metrics import locks, schedules
+from metrics import schedules
 from metrics.backups import files, making
 from metrics.models import Backup
 from metrics.queue import enqueue
@@ -50,28 +51,23 @@ def make(request: Request) -> HttpResponse:
 @require_POST
 @access.only(access.is_administrator)
 def download(request: Request, name: str) -> HttpResponseBase:
-    """Streamed, one at a time: as long as it lasts it holds one of the web server's few threads."""
     if not access.is_confirmed(request):
         return access.ask_for_password(request, back_to=reverse("backups"))
     path = files.named(name)
     if path is None:
         raise Http404
-    lock = locks.take(files.folder() / ".download.lock")
-    if lock is None:
-        busy = render(request, "backups/busy.html", status=503)
-        busy["Retry-After"] = "60"
-        return busy
     size_bytes = path.stat().st_size
-    record(ActivityType.BACKUP_DOWNLOADED, f"Backup {name} downloaded", details={"size_bytes": size_bytes})
-    response = StreamingHttpResponse(_chunks(path.open("rb"), lock), content_type="application/octet-stream")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Content-Length"] = str(size_bytes)
-    response["Content-Encoding"] = "identity"  # packed already
-    response["Cache-Control"] = "no-store"
+
+    def begin() -> None:
+        record(ActivityType.BACKUP_DOWNLOADED, f"Backup {name} downloaded", details={"size_bytes": size_bytes})
+
+    response = streaming.download(request, _chunks(path), name, "application/octet-stream", begin)
+    if response.streaming:
+        response["Content-Length"] = str(size_bytes)
     return response
 
 
-def _chunks(file: BinaryIO, lock: BinaryIO) -> Iterator[bytes]:
-    with lock, file:
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk

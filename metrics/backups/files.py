@@ -11,7 +11,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from metrics import locks, room
+from activity import locks
+from metrics import room
 from metrics.backups import archive
 from metrics.backups.archive import Manifest
 from metrics.backups.errors import BackupError

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from django.conf import settings
 from django.db import connection
 
+from activity import locks
 from activity.models import ActivityLog
 from activity.record import record
 from activity.types import ActivityType
-from metrics import locks
 from metrics.backups import files, fingerprints
 from metrics.backups.errors import BackupError
 

@@ -11,10 +11,9 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, connections
 from django.db.migrations.loader import MigrationLoader
 
-from activity import anchors, verification
+from activity import anchors, locks, verification
 from activity.record import record
 from activity.types import ActivityType
-from metrics import locks
 from metrics.backups import archive, facts, files, fingerprints, vendors
 from metrics.backups.archive import Manifest
 from metrics.backups.errors import BackupError

@@ -28,6 +28,17 @@ PAGE = 50
 RUNS = 3
 END = datetime(2026, 1, 31, 12, tzinfo=UTC)
 STEP = timedelta(seconds=30)
+PEAK = """
+import atexit, re, sys
+from pathlib import Path
+atexit.register(lambda: print(re.search("VmHWM.*", Path("/proc/self/status").read_text())[0], file=sys.__stderr__))
+"""
+VERIFY = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("verify_activity")
+"""
 EXPORT = """
 import django
 django.setup()
@@ -43,10 +54,10 @@ def measure() -> Iterator[tuple[str, str]]:
     yield "rows written a second, four processes", f"{_written_by_four():.0f}"
     _fill()
     yield "in the table now", f"{chain.head()[0]:,} rows"
-    yield "a process that does nothing", _cost("-c", "import django; django.setup()")
-    yield "`manage.py verify_activity`", _cost("manage.py", "verify_activity")
+    yield "a process that does nothing", _cost("import django; django.setup()")
+    yield "`manage.py verify_activity`", _cost(VERIFY)
     for form in ("jsonl", "csv"):
-        yield f"exported as {form}", _cost("-c", EXPORT.format(form=form))
+        yield f"exported as {form}", _cost(EXPORT.format(form=form))
     for what, wanted in _filters().items():
         yield f"first page of {PAGE}, {what}", _milliseconds(lambda wanted=wanted: page(wanted, limit=PAGE))
     yield from _admin()
@@ -166,12 +177,15 @@ def _milliseconds(run: Callable[[], object]) -> str:
     return f"{median(spent) * 1000:.1f} ms"
 
 
-def _cost(*arguments: str) -> str:
+def _cost(code: str) -> str:
     """CPU, wall time and the most memory of a process of its own."""
     started = time.perf_counter()
-    with subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL) as process:
-        _, code, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(code)
+    command = [sys.executable, "-c", PEAK + code]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        peak_kib = process.stderr.read().split()[-2]
+        _, code_of_end, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(code_of_end)
     wall = time.perf_counter() - started
-    assert process.returncode in (0, 2), arguments  # 2: this log has no anchors
-    return f"{used.ru_utime + used.ru_stime:.1f} s CPU, {wall:.1f} s wall, {used.ru_maxrss / 1024:.0f} MB at most"
+    assert process.returncode in (0, 2), code  # 2: this log has no anchors
+    return f"{used.ru_utime + used.ru_stime:.1f} s CPU, {wall:.1f} s wall, {int(peak_kib) / 1024:.0f} MB at most"

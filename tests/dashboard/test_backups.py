@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django_q.models import OrmQ
 
+from activity import locks
 from activity.models import ActivityLog
 from activity.types import ActivityType
-from metrics import locks
 from metrics.backups import archive, files, making
 from metrics.backups.facts import Facts
 from metrics.models import Backup
@@ -125,6 +126,6 @@ def test_a_download_that_was_left_frees_its_place(admin_browser: Client, backup:
     answer = admin_browser.post(f"/backups/{backup.name}/download")
     next(iter(answer.streaming_content))
     answer.close()
-    lock = locks.take(backup.parent / ".download.lock")
+    lock = locks.take(Path(settings.DATA_DIR) / "download.lock")
     assert lock
     lock.close()

@@ -12,11 +12,11 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, connections
 
-from activity import anchors
+from activity import anchors, locks
 from activity.context import Acting, acting
 from activity.types import ActorKind, Origin, Result
 from dashboard import set_up
-from metrics import locks, schedules, servers
+from metrics import schedules, servers
 from tomo_monitor import __version__, starts
 from tomo_monitor.processes import KEPT, die_with_parent
 from tomo_monitor.supervisor import Supervisor
