@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from django.test import Client
 
 from activity import export
@@ -21,6 +20,7 @@ from activity.models import ActivityLog
 from activity.queries import ActivityFilter
 from activity.record import record
 from activity.types import ActivityType, ActorKind, Origin, Result
+from tests.activity.bulk import bulk
 from tests.activity.logs import ADA, Web, write
 from tests.serve import ROOT
 
@@ -190,24 +190,8 @@ def test_a_line_is_what_json_has_and_what_the_row_says(hostile: list[ActivityLog
 # How it goes out ---------------------------------------------------------------------------------
 
 
-def bulk(rows: int) -> None:
-    """So many rows, without macs of their own, faster than they are recorded."""
-    columns = (
-        "id, timestamp, activity_type, actor_kind, actor_name, user_agent, origin, server_name, app_name, result,"
-        " message, details, request_id, previous, mac"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
-            f" INSERT INTO activity_activitylog ({columns})"
-            " SELECT i + (SELECT COALESCE(MAX(id), 0) FROM activity_activitylog), %s, 'reported', 'system', 'system',"
-            " '', 'task', '', '', 'success', %s, '{}', '', '', '' FROM n",
-            [AT.replace(tzinfo=None if connection.vendor == "sqlite" else UTC), "m" * 400],
-        )
-
-
 def test_fifty_thousand_rows_take_no_memory(admin: Client) -> None:
-    bulk(BULK)
+    bulk(BULK, AT, message="m" * 400)
     for form in export.CONTENT_TYPES:
         tracemalloc.start()
         size = sum(len(chunk) for chunk in admin.get(f"{EXPORT}{form}"))
@@ -218,7 +202,7 @@ def test_fifty_thousand_rows_take_no_memory(admin: Client) -> None:
 
 
 def test_it_begins_before_it_is_all_read(admin: Client) -> None:
-    bulk(3 * export.AT_ONCE)
+    bulk(3 * export.AT_ONCE, AT)
     response = admin.get(f"{EXPORT}jsonl&kind=reported")
     chunks: Iterator[bytes] = iter(response)
     assert next(chunks).count(b"\n") == export.AT_ONCE
@@ -227,7 +211,7 @@ def test_it_begins_before_it_is_all_read(admin: Client) -> None:
 
 @pytest.mark.parametrize("read", [0, 1])
 def test_one_goes_out_at_a_time_and_who_goes_away_makes_room(admin: Client, read: int) -> None:
-    bulk(2 * export.AT_ONCE)
+    bulk(2 * export.AT_ONCE, AT)
     first = admin.get(f"{EXPORT}csv")
     for _, _chunk in zip(range(read), first, strict=False):
         pass

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import connection
 from django.test import Client, override_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,6 +22,7 @@ from dashboard import tokens
 from dashboard.models import Scope
 from dashboard.views.activity import MOST_AT_ONCE, PAGE
 from metrics.models import Tag
+from tests.activity.bulk import bulk
 from tests.dashboard import fleet
 from tests.dashboard.fleet import container
 
@@ -486,21 +486,10 @@ def test_live_is_switched_off_in_the_address(admin: Client) -> None:
 # Where one looks ---------------------------------------------------------------------------------
 
 
-def put(row_id: int, message: str, at: datetime) -> None:
-    """A row with a number far ahead, as if there were many before it."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO activity_activitylog (id, timestamp, activity_type, actor_kind, actor_name, user_agent,"
-            " origin, server_name, app_name, result, message, details, request_id, previous, mac)"
-            " VALUES (%s, %s, 'reported', 'system', 'system', '', 'task', '', '', 'success', %s, '{}', 'r-1', '', '')",
-            [row_id, at.replace(tzinfo=None if connection.vendor == "sqlite" else UTC), message],
-        )
-
-
 @pytest.mark.parametrize("query", ["q=needle", "request=r-1"])
 def test_text_is_looked_for_in_the_newest_rows_unless_a_time_is_chosen(admin: Client, query: str) -> None:
     for row_id in (100, 101, 100 + MOST_SEARCHED):
-        put(row_id, "needle", AT + timedelta(seconds=row_id))
+        bulk(1, AT + timedelta(seconds=row_id), message="needle", first_id=row_id)
     page = shown(admin, query)
     assert ids(page) == [100 + MOST_SEARCHED, 101]
     assert "newest 200000 rows" in page
