@@ -103,7 +103,7 @@ class ActivityPage:
 def page(wanted: ActivityFilter, *, limit: int, offset: int = 0, before: int | None = None) -> ActivityPage:
     """`limit` rows older than the row with the id `before`, skipping `offset`. Raises UnknownRow."""
     rows = older = wanted.rows()
-    if before:
+    if before is not None:
         last = ActivityLog.objects.filter(pk=before).first()
         if last is None:
             raise UnknownRow(f"There is no row {before} (any more): start with the newest.")

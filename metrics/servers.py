@@ -1,6 +1,7 @@
 """The story of a server for its administrators: added, changed, deleted, its host key accepted."""
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -93,19 +94,18 @@ def change(server: Server, secret: Secret | None, tags: Iterable[str] | None, at
         }
         if secret:
             details["credential_replaced_by"] = str(secret.kind)
-        if changed or secret:
-            record(ActivityType.SERVER_UPDATED, f"{server.name} changed", server=server, details=details)
         if has_moved or secret or before.paused != server.paused:
             _poll_anew(server, at)
+        if changed or secret:
+            record(ActivityType.SERVER_UPDATED, f"{server.name} changed", server=server, details=details)
 
 
 def delete(server: Server) -> None:
     """Delete a server. Its samples go with their retention; its activity stays."""
+    gone = copy(server)  # deleting takes its number away
     with transaction.atomic():
-        record(
-            ActivityType.SERVER_DELETED, f"{server.name} deleted", server=server, details={"address": server.address}
-        )
         server.delete()
+        record(ActivityType.SERVER_DELETED, f"{gone.name} deleted", server=gone, details={"address": gone.address})
 
 
 def accept_host_keys(server: Server, shown: list[dict[str, str]], at: datetime) -> None:
@@ -118,10 +118,10 @@ def accept_host_keys(server: Server, shown: list[dict[str, str]], at: datetime) 
         )
         Server.objects.filter(pk=server.pk).update(access_revision=server.access_revision + 1)
         server.refresh_from_db(fields=["access_revision"])
-        details = {"before": before, "after": [keys.fingerprint(key["key"]) for key in shown]}
-        record(ActivityType.HOST_KEY_ACCEPTED, f"Host key of {server.name} accepted", server=server, details=details)
         if server.state.status == "offline":
             _poll_anew(server, at)
+        details = {"before": before, "after": [keys.fingerprint(key["key"]) for key in shown]}
+        record(ActivityType.HOST_KEY_ACCEPTED, f"Host key of {server.name} accepted", server=server, details=details)
 
 
 def poll_soon(server: Server, at: datetime) -> bool:
