@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from activity import anchors, chain, verification
+from activity import anchors, chain, verification, walk
 from activity.models import ActivityLog
 from activity.pruning import prune
 from activity.types import Category
@@ -173,7 +173,7 @@ def sealed_anew(log: Log, seal: Callable[[str], str]) -> None:
         rows = database.execute(f"SELECT {columns} FROM {TABLE} WHERE id <> 7 ORDER BY id").fetchall()
     for number, row in enumerate(rows, start=1):
         stored = [number, *row[1:]]
-        stored[verification.PREVIOUS] = previous
+        stored[walk.PREVIOUS] = previous
         before, previous = previous, seal(f"{chain.content(stored)}}}")
         values = f"id = {number}, previous = '{before}', mac = '{previous}'"
         statements.append(f"UPDATE {TABLE} SET {values} WHERE id = {row[0]}")
