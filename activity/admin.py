@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin import ShowFacets
@@ -86,7 +87,7 @@ class ActivityLogAdmin(admin.ModelAdmin[ActivityLog]):
         return self._export(request, queryset, "jsonl")
 
     def _export(self, request: HttpRequest, rows: ActivityLogQuerySet, form: str) -> HttpResponseBase:
-        return export.download(request, rows, form, request.GET.urlencode(), datetime.now(UTC))
+        return export.download(request, rows, form, _asked(request), datetime.now(UTC))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -96,3 +97,9 @@ class ActivityLogAdmin(admin.ModelAdmin[ActivityLog]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def _asked(request: HttpRequest) -> str:
+    """Which rows an action is about, for the record of it: those that were ticked, or all that match the filter."""
+    ticked = [("id", row) for row in request.POST.getlist("_selected_action")]
+    return request.GET.urlencode() if request.POST.get("select_across") == "1" else urlencode(ticked)
