@@ -5,6 +5,7 @@ from django.urls import include, path
 
 admin.site.site_header = admin.site.site_title = "Tomo Monitor"
 admin.site.index_title = "Administration"
+admin.site.enable_nav_sidebar = False  # its room is the tables'
 
 urlpatterns = [
     path("", include("dashboard.urls")),
