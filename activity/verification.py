@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -13,6 +13,8 @@ from activity.models import PrunedSegment, Verification
 from activity.record import record
 from activity.types import ActivityType, Result
 from activity.walk import Broken, Walk
+
+GIVEN_UP = timedelta(hours=1)
 
 
 class State(StrEnum):
@@ -49,16 +51,21 @@ def is_broken() -> bool:
     return last is not None and last.state == State.BROKEN
 
 
-def running() -> Verification | None:
-    """The check that is under way."""
-    return Verification.objects.filter(state=State.RUNNING).first()
+def running(at: datetime) -> Verification | None:
+    """The check that is asked for or under way; one whose process ended is given up after an hour."""
+    return Verification.objects.filter(state=State.RUNNING, at__gt=at - GIVEN_UP).first()
+
+
+def begin(at: datetime) -> Verification:
+    """A check to come, which shows as running from now on."""
+    return Verification.objects.create(at=at, state=State.RUNNING, rows=0, last_id=0, seconds=0)
 
 
 def check(at: datetime) -> Verdict:
     """Verify the log of this installation with its own anchors, keep the verdict, and record a change for the worse."""
     started = time.monotonic()
     before = latest()
-    kept = Verification.objects.create(at=at, state=State.RUNNING, rows=0, last_id=0, seconds=0)
+    kept = running(at) or begin(at)
 
     def told(rows: int, last_id: int) -> None:
         Verification.objects.filter(pk=kept.pk).update(rows=rows, last_id=last_id)

@@ -66,19 +66,23 @@ def export(request: Request) -> HttpResponseBase:
 @access.only(access.is_auditor)
 def trust(request: Request) -> HttpResponse:
     """How far the log was verified, what it is kept for and what that costs."""
-    context = {
-        "keeping": retention.kept(datetime.now(UTC)),
-        "running": verification.running(),
-        "verified": verification.latest(),
-    }
-    return render(request, "activity/verified.html" if request.htmx else "activity/trust.html", context)
+    at = datetime.now(UTC)
+    running = verification.running(at)
+    if request.htmx and not running:
+        return HttpResponse(headers={"HX-Redirect": request.path})  # it has ended: the banner may be another, too
+    context = {"verified": verification.latest(), "running": running}
+    if request.htmx:
+        return render(request, "activity/verified.html", context)
+    return render(request, "activity/trust.html", context | {"keeping": retention.kept(at)})
 
 
 @require_POST
 @access.only(access.is_auditor)
 def verify(request: Request) -> HttpResponse:
     """Follow the chain now, in the background."""
-    if not verification.running():
+    at = datetime.now(UTC)
+    if not verification.running(at):
+        verification.begin(at)
         enqueue("check_log")
     return redirect("activity_trust")
 
