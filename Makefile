@@ -25,7 +25,7 @@ run: $(stamp) ## run the product; Ctrl-C stops it
 	done
 
 test: $(dev_stamp) ## run the tests
-	$(python) -m pytest -n 2 --dist loadfile $(TESTS)
+	$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(dev_stamp) ## look at style, types, layers, templates, shell scripts and migrations
 	$(venv)/bin/ruff check .

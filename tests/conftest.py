@@ -28,6 +28,14 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Any:
     return report
 
 
+LONGEST = ("test_supervisor.py", "test_docker_daemon.py", "test_secrets.py", "test_hostile_servers.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files begin first, so that no worker still has one of them when the other has nothing left."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 _flush = BaseDatabaseOperations.execute_sql_flush
 
 

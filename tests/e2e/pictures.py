@@ -30,6 +30,8 @@ def main(url: str, server: str, app: str) -> None:
         drawn(page)
         page.screenshot(path=PICTURES / "app.png")
         page.locator(".crash").first.screenshot(path=PICTURES / "crash.png")
+        page.goto("/activity")
+        page.screenshot(path=PICTURES / "activity.png")
         browser.close()
 
 
