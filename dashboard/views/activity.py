@@ -11,8 +11,8 @@ from django.shortcuts import redirect, render
 from django.utils.timezone import localdate
 from django.views.decorators.http import require_POST
 
+from activity import chain, queries, retention, verification
 from activity import export as exports
-from activity import queries, retention, verification
 from activity.queries import ActivityFilter
 from dashboard import access
 from dashboard.activity_filters import ActivityFilters
@@ -30,6 +30,7 @@ def activity(request: Request) -> HttpResponse:
         "filters": filters,
         "verified": verification.latest(),
         "most_searched": queries.MOST_SEARCHED,
+        "last_row": chain.head()[0],
         "is_live": not request.GET.get("before") and request.GET.get("live") != "off",
     }
     if filters.is_valid():
@@ -49,6 +50,8 @@ def _newer(request: Request, wanted: ActivityFilter, after: int) -> HttpResponse
     rows = queries.newer(wanted, after, MOST_AT_ONCE)
     if not rows:
         return HttpResponse(status=204)
+    if "day" not in request.GET:
+        return HttpResponse(headers={"HX-Refresh": "true"})  # there was no list yet
     context = {"rows": rows, "day": _day(request.GET.get("day", "")), "oldest_day": localdate(rows[-1].timestamp)}
     return render(request, "activity/newer.html", context)
 
