@@ -217,6 +217,7 @@ def test_text_is_looked_for_in_the_newest_rows_unless_a_time_is_chosen(admin: Cl
     assert ids(page) == [100 + MOST_SEARCHED, 101]
     assert "newest 200000 rows" in page
     assert from_file(exports(admin, f"{query}&kind=reported")) == [101, 100 + MOST_SEARCHED]
+    assert "newest 200000 rows" in shown(admin, f"{query}&kind=user_login")  # where nothing matches, too
     dated = shown(admin, f"{query}&since=2026-01-31T00:00")
     assert ids(dated) == [100 + MOST_SEARCHED, 101, 100]
     assert "newest 200000 rows" not in dated
