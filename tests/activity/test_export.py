@@ -209,6 +209,7 @@ def test_it_begins_before_it_is_all_read(admin: Client) -> None:
     assert sum(chunk.count(b"\n") for chunk in chunks) == 2 * export.AT_ONCE
 
 
+@pytest.mark.django_db(transaction=True)  # a response that is closed closes the connection, too
 @pytest.mark.parametrize("read", [0, 1])
 def test_one_goes_out_at_a_time_and_who_goes_away_makes_room(admin: Client, read: int) -> None:
     bulk(2 * export.AT_ONCE, AT)

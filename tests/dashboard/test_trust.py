@@ -17,7 +17,7 @@ from activity.types import ActivityType
 from activity.verification import State
 from metrics import tasks
 
-pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 TRUST, VERIFY = "/activity/trust", "/activity/verify"
 BROKEN = "The activity log does not verify"
 
