@@ -56,7 +56,7 @@ def test_a_server_and_an_app_that_are_gone_can_still_be_asked_for(admin: Client,
     assert ids(page) == [rows[3].pk, rows[2].pk]
     assert '<option value="501" selected>' in page
     assert '<option value="601" selected>' in page
-    assert chips(page).keys() == {"Server: server 501", "App: app 601"}
+    assert chips(page).keys() == {"Server: web-501", "App: shop on web-501"}
 
 
 def test_a_server_is_chosen_by_name_and_then_its_apps(admin: Client) -> None:
