@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 
 from activity.models import MAC_CHARACTERS, ActivityLog, PrunedSegment
 
 START = "0" * MAC_CHARACTERS  # what the first row of all follows
 LOCK = 0x746F6D6F  # of PostgreSQL; SQLite has one writer at a time anyhow
 AT_ONCE = 5000
+LARGEST_ID = 2**63 - 1
 
 _fields = {str(field.column): field for field in ActivityLog._meta.concrete_fields}
 COLUMNS = tuple(column for column in _fields if column not in ("details", "mac"))
@@ -83,18 +84,25 @@ def instant(value: datetime | str) -> str:
     return f"{at.isoformat(timespec='microseconds')}Z"
 
 
-def rows_after(row_id: int, using: str = "default") -> Iterator[tuple[Any, ...]]:
+def rows_after(row_id: int, using: str = "default", up_to: int = LARGEST_ID) -> Iterator[tuple[Any, ...]]:
     """All rows after this one, as STORED has them, first to last; some thousand at a time, so that no writer waits."""
     columns = ", ".join(STORED)
     if connections[using].vendor == "sqlite":
         columns = columns.replace("timestamp", "timestamp || ''", 1)  # the very text, which sorts and filters
-    query = f"SELECT {columns} FROM {ActivityLog._meta.db_table} WHERE id > %s ORDER BY id LIMIT {AT_ONCE}"
+    query = f"SELECT {columns} FROM {ActivityLog._meta.db_table} WHERE id > %s AND id <= %s ORDER BY id LIMIT %s"
+    at_once = AT_ONCE
     while True:
-        with connections[using].cursor() as cursor:
-            cursor.execute(query, [row_id])
-            rows = cursor.fetchall()
+        try:
+            with connections[using].cursor() as cursor:
+                cursor.execute(query, [row_id, up_to, at_once])
+                rows = cursor.fetchall()
+        except DatabaseError:
+            if at_once == 1:
+                raise
+            at_once = 1  # one of them cannot be read: all before it can
+            continue
         yield from rows
-        if len(rows) < AT_ONCE:
+        if len(rows) < at_once:
             return
         row_id = rows[-1][0]
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from django.db import DatabaseError, DataError
+
 from activity import anchors, triggers
 from activity.anchors import Anchor, AnchorMissing
 from activity.models import PrunedSegment, Verification
@@ -103,11 +105,18 @@ def verify(
             if segments != _segments(using):  # pruned meanwhile: look again
                 continue
             found: tuple[State, int | None, str] = State.BROKEN, broken.row, broken.explanation
-        except (AttributeError, TypeError, ValueError) as wrong:  # of what the program never writes
+        except (AttributeError, TypeError, ValueError, ArithmeticError, DatabaseError) as wrong:
+            if isinstance(wrong, DatabaseError) and not _is_of_a_value(wrong):
+                raise
             found = State.BROKEN, walk.last_id + 1, f"what follows row {walk.last_id} cannot be read: {wrong}"
         else:
             found = State.WHOLE, None, ""
         return Verdict(found[0], walk.rows, walk.last_id, found[1], found[2], triggers.missing(using))
+
+
+def _is_of_a_value(wrong: DatabaseError) -> bool:
+    """Whether the database gives what the program never writes, such as text that is no UTF-8."""
+    return isinstance(wrong, DataError) or "decode" in str(wrong)
 
 
 def without_anchor(verdict: Verdict, missing: AnchorMissing) -> Verdict:

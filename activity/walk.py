@@ -43,7 +43,10 @@ class Walk:
         """Stand before the first row to be checked."""
         for stray in ActivityLog.objects.using(using).filter(id__lt=1).order_by("id").values_list("id", flat=True)[:1]:
             raise Broken(stray, f"row {stray} was put before the first")
-        first = _first_since(since, using) if since else 1
+        self.begin_at(_first_since(since, using) if since else 1, using)
+
+    def begin_at(self, first: int, using: str) -> None:
+        """Before this row, or before the pruned stretch that it is in."""
         around = next((one for one in self.segments if one.first_id <= first <= one.last_id), None)
         first = around.first_id if around else first
         self.segments = [one for one in self.segments if one.first_id >= first]
@@ -54,8 +57,8 @@ class Walk:
             if anchor.row >= first:
                 self._anchors[anchor.row].append(anchor)
 
-    def follow(self, using: str) -> None:
-        for stored in chain.rows_after(self.last_id, using):
+    def follow(self, using: str, up_to: int = chain.LARGEST_ID) -> None:
+        for stored in chain.rows_after(self.last_id, using, up_to):
             self._pass_segments(stored[0])
             self._check(stored)
             self.rows += 1
@@ -121,7 +124,7 @@ class Walk:
 def _is_mac_of(stored: tuple[Any, ...], mac: str) -> bool:
     try:
         return hmac.compare_digest(chain.mac(chain.content(stored)), mac)
-    except (ValueError, TypeError):  # an instant that is none, or a mac that is no text
+    except (ValueError, TypeError, OverflowError):  # an instant that is none, or a mac that is no text
         return False
 
 

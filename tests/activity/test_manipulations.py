@@ -102,6 +102,8 @@ MANIPULATIONS: dict[str, tuple[list[str], int, str]] = {
     "a timestamp into another zone": ([the_row("timestamp = '2026-01-31 14:06:00+02:00'")], 7, CHANGED),
     "a timestamp into another spelling": ([the_row("timestamp = '2026-W05-6 12:06:00'")], 7, CHANGED),
     "a timestamp that is none": ([the_row("timestamp = 'yesterday'")], 7, CHANGED),
+    "a timestamp before all times": ([the_row("timestamp = '0001-01-01 00:00:00+14:00'")], 7, CHANGED),
+    "a message into bytes that are no text": ([the_row("message = CAST(x'ff' AS TEXT)")], 7, "cannot be read"),
     "an actor": ([the_row("actor_name = 'bob', user_id = 8", 8)], 8, CHANGED),
     "an address away": ([the_row("source_ip = NULL", 8)], 8, CHANGED),
     "a result": ([the_row("result = 'success'")], 7, CHANGED),
@@ -152,6 +154,7 @@ OF_PRUNED = {
     "a signature that is none": ([f"UPDATE {SEGMENTS} SET signature = 'é'"], 1, "cannot be read"),
     "a day that is none": ([f"UPDATE {SEGMENTS} SET pruned_at = 'yesterday'"], 1, "cannot be read"),
     "another spelling of the day": ([f"UPDATE {SEGMENTS} SET pruned_at = pruned_at || '+00:00'"], None, ""),
+    "a signature of no text": ([f"UPDATE {SEGMENTS} SET signature = CAST(x'ff' AS TEXT)"], 1, "cannot be read"),
     "a place that is none": ([f"UPDATE {SEGMENTS} SET first_id = 'one'"], 1, "cannot be read"),
     "a count that is none": ([f"UPDATE {SEGMENTS} SET kept = 'nine'"], 1, "was changed or made up"),
 }

@@ -118,3 +118,12 @@ def test_what_is_pruned_while_others_write_leaves_one_chain(log: Log) -> None:
     assert not triggers.missing()
     with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {TABLE}")
+
+
+def test_a_time_that_no_calendar_has_is_found_in_its_row(log: Log) -> None:
+    write(3)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {TABLE} DISABLE TRIGGER USER")
+        cursor.execute(f"UPDATE {TABLE} SET timestamp = 'infinity' WHERE id = 2")
+    verdict = verification.verify()
+    assert (verdict.broken_at, verdict.explanation[:33]) == (2, "what follows row 1 cannot be read")
