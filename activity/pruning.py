@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -12,6 +13,7 @@ from activity import chain, triggers
 from activity.models import ActivityLog, PrunedSegment
 from activity.record import record
 from activity.types import ActivityType, Category, kinds_of
+from activity.walk import Broken, Walk
 
 AT_ONCE = 5000
 
@@ -23,8 +25,9 @@ def prune(days: Mapping[Category, int], at: datetime) -> int:
     for category, cutoff in cutoffs.items():
         due |= Q(activity_type__in=kinds_of(category), timestamp__lt=cutoff)
     gone: Counter[str] = Counter()
-    for first, last in [*_known_stretches(due), *_new_stretches(max(cutoffs.values()))]:
-        gone += _prune_stretch(first, last, due, at)
+    with suppress(Broken):  # somebody changed it since it was verified: it stays, and the next check tells
+        for first, last in [*_known_stretches(due), *_new_stretches(max(cutoffs.values()))]:
+            gone += _prune_stretch(first, last, due, at)
     if gone:
         details = {
             "rows": {str(one): sum(gone[kind] for kind in kinds_of(one)) for one in Category},
@@ -52,27 +55,37 @@ def _new_stretches(before: datetime) -> Iterator[tuple[int, int]]:
 
 
 def _prune_stretch(first: int, last: int, due: Q, at: datetime) -> Counter[str]:
-    """Sign what stays and delete what goes, in one transaction; which kinds went how often."""
+    """Sign what stays and delete what goes, in one transaction; which kinds went how often. Raises Broken."""
     with transaction.atomic():
         chain.lock()
-        before = PrunedSegment.objects.filter(first_id=first).order_by("-id").first()
-        if before and before.last_id != last:  # another process was here meanwhile
-            return Counter()
-        rows = ActivityLog.objects.filter(id__range=(first, last))
-        gone = Counter(rows.filter(due).values_list("activity_type", flat=True))
-        macs = list(rows.exclude(due).order_by("id").values_list("mac", flat=True))
-        segment = PrunedSegment(
-            pk=(PrunedSegment.objects.order_by("-id").values_list("id", flat=True).first() or 0) + 1,
-            first_id=first,
-            last_id=last,
-            previous=before.previous if before else rows.get(pk=first).previous,
-            mac=before.mac if before else rows.get(pk=last).mac,
-            kept=len(macs),
-            kept_digest=hashlib.sha256("".join(macs).encode()).hexdigest(),
-            pruned_at=at,
-        )
-        segment.signature = chain.signature(segment)
-        segment.save(force_insert=True)
         with triggers.deletion_allowed():
+            before = PrunedSegment.objects.filter(first_id=first).order_by("-id").first()
+            if before and before.last_id != last:  # another process was here meanwhile
+                return Counter()
+            _check(first, last, before)
+            rows = ActivityLog.objects.filter(id__range=(first, last))
+            gone = Counter(rows.filter(due).values_list("activity_type", flat=True))
+            macs = list(rows.exclude(due).order_by("id").values_list("mac", flat=True))
+            segment = PrunedSegment(
+                pk=(PrunedSegment.objects.order_by("-id").values_list("id", flat=True).first() or 0) + 1,
+                first_id=first,
+                last_id=last,
+                previous=before.previous if before else rows.get(pk=first).previous,
+                mac=before.mac if before else rows.get(pk=last).mac,
+                kept=len(macs),
+                kept_digest=hashlib.sha256("".join(macs).encode()).hexdigest(),
+                pruned_at=at,
+            )
+            segment.signature = chain.signature(segment)
+            segment.save(force_insert=True)
             rows.filter(due)._raw_delete("default")
     return gone
+
+
+def _check(first: int, last: int, before: PrunedSegment | None) -> None:
+    """What is signed must be whole now: since the log was verified, somebody may have taken a row out of it."""
+    walk = Walk((), lambda rows, last_id: None, [before] if before else [])
+    walk.begin_at(first, "default")
+    walk.follow("default", up_to=last)
+    if walk.last_id != last:
+        raise Broken(walk.last_id + 1, f"row {walk.last_id + 1} is missing")

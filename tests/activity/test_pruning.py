@@ -136,6 +136,21 @@ def test_one_may_verify_from_within_a_pruned_stretch(log: Log) -> None:
     assert verification.verify(since=TWO_DAYS_LATER).last_id == 41
 
 
+def test_what_was_changed_since_it_was_verified_is_neither_pruned_nor_signed(log: Log) -> None:
+    write(20)
+    log.attack(f"DELETE FROM {triggers.LOG} WHERE id = 6")
+    assert prune(ONLY_EVENTS, TWO_DAYS_LATER) == 0
+    assert verification.verify().broken_at == 6
+
+
+def test_nor_is_what_was_taken_out_of_a_stretch_that_was_pruned_before(log: Log) -> None:
+    write(20)
+    prune(ONLY_EVENTS, TWO_DAYS_LATER)
+    log.attack(f"DELETE FROM {triggers.LOG} WHERE id = 6")
+    assert prune(dict.fromkeys(Category, 1), TWO_DAYS_LATER) == 0
+    assert verification.verify().broken_at == 1
+
+
 # Meanwhile ---------------------------------------------------------------------------------------
 
 
@@ -237,12 +252,12 @@ def test_what_is_pruned_between_two_looks_is_looked_at_again(log: Log, monkeypat
     write(20)
     rows_after, looks = chain.rows_after, []
 
-    def pruned_first(row_id: int, using: str) -> Iterator[tuple[Any, ...]]:
-        if not looks:
-            prune(ONLY_EVENTS, TWO_DAYS_LATER)
-        looks.append(row_id)
-        return rows_after(row_id, using)
+    def pruned_first(*asked: Any) -> Iterator[tuple[Any, ...]]:
+        looks.append(asked)
+        if len(looks) == 1:
+            prune(ONLY_EVENTS, TWO_DAYS_LATER)  # which looks as well
+        return rows_after(*asked)
 
     monkeypatch.setattr(chain, "rows_after", pruned_first)
     assert is_whole()
-    assert len(looks) == 2
+    assert len(looks) == 3
