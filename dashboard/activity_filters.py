@@ -12,6 +12,7 @@ from django.http import QueryDict
 from activity import plain
 from activity.queries import ActivityFilter
 from activity.types import TRAITS, ActivityType, Category, Result, kinds_of
+from dashboard import access
 from metrics.models import App, Server
 
 PERIODS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
@@ -25,6 +26,7 @@ CALENDAR = [
     validators.MinValueValidator(datetime(1970, 1, 1, tzinfo=UTC), "Must be a time after 1970."),
     validators.MaxValueValidator(datetime(9999, 1, 1, tzinfo=UTC), "Must be a time before the year 9999."),
 ]
+MOST_CHOICES = 500
 KINDS = [(str(one).capitalize(), [(str(kind), TRAITS[kind].label) for kind in kinds_of(one)]) for one in Category]
 
 
@@ -58,16 +60,26 @@ class ActivityFilters(forms.Form):
             field.required = False
             field.widget.attrs["aria-label"] = self[name].label
         self.full_clean()
+        self._seen = access.activity_seen_by(user)
         servers = Server.objects.visible_to(user)
-        apps = App.objects.of(servers).filter(server_id=self.cleaned_data.get("server") or 0)
-        self._choose("server", "Every server", list(servers.order_by("name").values_list("pk", "name")))
-        self._choose("app", "Every app", list(apps.order_by("name").values_list("pk", "name")[:500]))
+        self._choose("server", "Every server", dict(servers.order_by("name").values_list("pk", "name")))
+        apps = App.objects.of(servers).filter(server_id=self.cleaned_data.get("server") or 0).order_by("name")
+        self._choose("app", "Every app", dict(apps.values_list("pk", "name")[:MOST_CHOICES]))
 
-    def _choose(self, name: str, everything: str, choices: list[tuple[int, str]]) -> None:
-        """One of these; one that is gone from the list stays chosen, as the log knows it still."""
-        chosen = self.data.get(name, "")
-        gone = [(chosen, f"{name} {chosen}")] if chosen and chosen not in {str(key) for key, _ in choices} else []
-        self.fields[name].widget.choices = [("", everything), *gone, *choices]
+    def _choose(self, name: str, everything: str, choices: dict[int, str]) -> None:
+        """One of these; one that is not among them, because it is gone, stays chosen."""
+        chosen = self.cleaned_data.get(name)
+        if chosen and chosen not in choices:
+            choices = {chosen: self._called(name, chosen)} | choices
+        self.fields[name].widget.choices = [("", everything), *choices.items()]
+
+    def _called(self, name: str, chosen: int) -> str:
+        """By the log, which knows those that are gone as well."""
+        about = replace(self._seen, server_id=chosen) if name == "server" else replace(self._seen, app_id=chosen)
+        if told := about.rows().first():
+            return told.server_name if name == "server" else f"{told.app_name} on {told.server_name}"
+        app = App.objects.filter(pk=chosen).select_related("server").first() if name == "app" else None
+        return f"{app.name} on {app.server.name}" if app else f"{name} {chosen}"
 
     def clean_address(self) -> str | None:
         given = self.cleaned_data["address"]

@@ -578,28 +578,29 @@ def two_stopped() -> App:
 
 
 def events(shown: str) -> list[str]:
-    return re.findall(r"</span>([^<]+)<span class=\"quiet\">", shown.partition("<tbody>")[2])
+    return re.findall(r"</svg>\s*</span><span>([^<]+?)\s*<", shown.partition("<tbody>")[2])
 
 
 def test_the_log_is_filtered_by_app(admin_browser: Client, two_stopped: App) -> None:
     shown = page(admin_browser, f"/activity?app={two_stopped.pk}")
     assert events(shown) == ["web on web-01 stopped: exit code 0"]
-    assert f'<input type="hidden" name="app" value="{two_stopped.pk}">' in shown
-    assert "of web on web-01 alone" in text(shown)
+    assert f'<option value="{two_stopped.pk}" selected>web on web-01</option>' in shown
+    assert "App: web on web-01" in text(shown)
     assert f'href="/activity?app={two_stopped.pk}"' in page(admin_browser, two_stopped.get_absolute_url())
 
 
 def test_the_app_can_be_dropped_and_the_rest_of_the_filter_stays(admin_browser: Client, two_stopped: App) -> None:
-    asked = f"/activity?kind=app_stopped&app={two_stopped.pk}&q=stopped&before=999999"
-    [drop] = re.findall(r'<a href="([^"]*)">All apps</a>', page(admin_browser, asked))
-    assert drop == "?kind=app_stopped&amp;q=stopped"
+    asked = f"/activity?kind=app_stopped&app={two_stopped.pk}&q=stopped"
+    [drop] = re.findall(r'<a class="chip" href="([^"]*)"[^>]*>App:', page(admin_browser, asked))
+    assert drop == "?q=stopped&amp;kind=app_stopped"
     assert len(events(page(admin_browser, "/activity" + drop.replace("&amp;", "&")))) == 2
-    assert "All apps" not in page(admin_browser, "/activity?q=stopped")
+    assert "App:" not in page(admin_browser, "/activity?q=stopped")
 
 
 def test_older_pages_are_of_the_same_app(admin_browser: Client, two_stopped: App) -> None:
     for number in range(50):
-        record(ActivityType.APP_STARTED, f"started {number}", server=two_stopped.server, app=two_stopped)
+        at = datetime.now(UTC) + timedelta(minutes=number)
+        record(ActivityType.APP_STARTED, f"started {number}", server=two_stopped.server, app=two_stopped, at=at)
     [older] = re.findall(r'href="(\?[^"]*)">Older', page(admin_browser, f"/activity?app={two_stopped.pk}"))
     oldest = page(admin_browser, "/activity" + older.replace("&amp;", "&"))
     assert events(oldest) == ["web on web-01 stopped: exit code 0"]
@@ -610,24 +611,26 @@ def test_the_log_knows_apps_that_are_gone(admin_browser: Client, two_stopped: Ap
     App.objects.filter(pk=gone).update(removed_at=datetime.now(UTC) - timedelta(days=1))
     store.prune(datetime.now(UTC))
     assert not App.objects.filter(pk=gone).exists()
-    assert "of web on web-01 alone" in text(page(admin_browser, f"/activity?app={gone}"))
+    assert "App: web on web-01" in text(page(admin_browser, f"/activity?app={gone}"))
 
 
 def test_an_app_without_events_is_called_by_its_name_in_the_log(admin_browser: Client) -> None:
     fleet.with_apps(container())
     shown = text(page(admin_browser, f"/activity?app={fleet.app().pk}"))
-    assert "of web on web-01 alone" in shown
+    assert "App: web on web-01" in shown
     assert "Nothing matches." in shown
 
 
-@pytest.mark.parametrize("asked", ["abc", "-1", "0", "", "9" * 30, "%00"])
-def test_an_app_that_is_no_number_filters_nothing(admin_browser: Client, two_stopped: App, asked: str) -> None:
+@pytest.mark.parametrize("asked", ["abc", "-1", "0", "9" * 30, "%00"])
+def test_an_app_that_is_no_number_is_told_and_nothing_is_listed(
+    admin_browser: Client, two_stopped: App, asked: str
+) -> None:
     shown = page(admin_browser, f"/activity?app={asked}")
-    assert len(events(shown)) > 2
-    assert "All apps" not in shown
+    assert events(shown) == []
+    assert re.search("App: (Enter a whole number|Ensure this value is)", text(shown))
 
 
 def test_an_app_that_nobody_knows_matches_nothing(admin_browser: Client, two_stopped: App) -> None:
     shown = page(admin_browser, "/activity?app=999999999999999999")
     assert "Nothing matches." in shown
-    assert "of app 999999999999999999 alone" in text(shown)
+    assert "App: app 999999999999999999" in text(shown)

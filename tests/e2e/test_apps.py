@@ -184,14 +184,14 @@ def test_the_lines_of_the_helper_are_copied_whole(signed_in: Open) -> None:
 def test_the_log_of_an_app_stays_its_own_until_it_is_dropped(signed_in: Open, product: Serve) -> None:
     page = signed_in(path_of(product, "crashing"))
     page.get_by_role("link", name="All of this app").click()
-    expect(page.locator("#log")).to_contain_text("of crashing on crash-01 alone")
-    page.get_by_label("Kind").select_option("App crashed")
-    expect(page).to_have_url(re.compile(r"kind=app_crashed.*app=\d+"))
-    expect(page.locator("#log")).to_contain_text("of crashing on crash-01 alone")
-    page.get_by_role("link", name="All apps").click()
-    expect(page).to_have_url(re.compile(r"\?(?!.*app=\d)"))
-    expect(page.get_by_label("Kind")).to_have_value("app_crashed")
-    expect(page.locator("#log")).not_to_contain_text("alone")
+    chip = page.locator(".chip", has_text="App: crashing on crash-01")
+    expect(chip).to_be_visible()
+    page.locator("summary", has_text="Kinds").click()
+    page.get_by_role("checkbox", name="App crashed").check()
+    expect(page).to_have_url(re.compile(r"(?=.*kind=app_crashed)(?=.*app=\d+)"))
+    chip.click()
+    expect(page).to_have_url(re.compile(r"\?(?!.*app=\d).*kind=app_crashed"))
+    expect(chip).not_to_be_visible()
 
 
 def test_no_page_about_apps_scrolls_sideways_from_phone_to_desktop(signed_in: Open, product: Serve) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from activity import locks
 from activity.types import ActivityType
-from metrics import locks
 from tests.activity.kinds import proves
 from tests.metrics.product import SECRET, Product
 from tests.serve import until

@@ -1,5 +1,6 @@
 """`manage.py serve` for real: its first start, its end, and every process of it killed in turn."""
 
+import json
 import os
 import shutil
 import signal
@@ -139,9 +140,8 @@ def test_a_signal_ends_all_of_it_within_20_s_and_is_recorded(serve: Serve, numbe
     below = list(serve.tree())
     assert serve.stop(number) < 20
     assert not any(map(psutil.pid_exists, below))
-    assert serve.rows("SELECT message FROM activity_activitylog ORDER BY id DESC LIMIT 1") == [
-        (f"Monitor stopped by {number.name}",)
-    ]
+    [(kind, details)] = serve.rows("SELECT activity_type, details FROM activity_activitylog ORDER BY id DESC LIMIT 1")
+    assert (kind, json.loads(details)["reason"]) == ("system_shutdown", number.name)
 
 
 @pytest.mark.slow
