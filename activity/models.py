@@ -36,6 +36,8 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
 
     def datetimes(self, field_name: str, kind: str, order: str = "ASC", tzinfo: Any = None) -> Any:
         """The years, months or days that have rows, each found through the index instead of by reading every row."""
+        if kind not in ("year", "month", "day"):
+            return super().datetimes(field_name, kind, order, tzinfo)  # type: ignore[arg-type]
         zone = tzinfo or get_current_timezone()
         found: list[datetime] = []
         at = self.order_by(field_name).values_list(field_name, flat=True).first()

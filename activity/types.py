@@ -106,7 +106,7 @@ _BY_CATEGORY: dict[Category, dict[ActivityType, Traits]] = {
         T.KEYS_IMPORTED: Traits("Keys imported", "key", Level.WARNING),
         T.LOG_EXPORTED: Traits("Log exported", "arrow-down-tray"),
         T.LOG_PRUNED: Traits("Log pruned", "scissors"),
-        T.LOG_BROKEN: Traits("Log tampered with", "shield-exclamation", Level.CRITICAL),
+        T.LOG_BROKEN: Traits("Log does not verify", "shield-exclamation", Level.CRITICAL),
         T.LOG_WHOLE_AGAIN: Traits("Log whole again", "shield-check", Level.OK),
     },
     Category.CHANGES: {

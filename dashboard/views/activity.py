@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.timezone import localdate
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from activity import chain, queries, retention, verification
 from activity import export as exports
@@ -56,6 +56,7 @@ def _newer(request: Request, wanted: ActivityFilter, after: int) -> HttpResponse
     return render(request, "activity/newer.html", context)
 
 
+@require_GET
 def export(request: Request) -> HttpResponseBase:
     """What the same address shows as a page, as a file."""
     filters, form = ActivityFilters(request.GET, request.user), request.GET.get("format", "")
