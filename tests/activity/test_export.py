@@ -157,7 +157,7 @@ def test_every_byte_counts(check: Check) -> None:
             assert says.endswith("3 lines, 1 wrong\n")
 
 
-@pytest.mark.parametrize("which", [[0, 2, 3], [1, 0, 2, 3], [0, 1, 1, 2, 3]], ids=["missing", "exchanged", "twice"])
+@pytest.mark.parametrize("which", [[1, 2, 3], [0, 2, 3], [1, 0, 2, 3], [0, 1, 1, 2, 3]])
 def test_whole_means_that_each_line_follows_the_one_before(check: Check, which: list[int]) -> None:
     write(4)
     found = lines().splitlines(keepends=True)
