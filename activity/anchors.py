@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from http.client import HTTPException
@@ -79,10 +81,18 @@ def last() -> Anchor | None:
         return None
 
 
-def set_aside(at: datetime) -> None:
-    """The log went back to an older state on purpose: its anchors are kept under another name."""
-    if path().exists():
-        path().rename(path().with_name(f"anchors-until-{at:%Y%m%dT%H%M%S}.jsonl"))
+@contextmanager
+def set_aside(at: datetime) -> Iterator[None]:
+    """The log goes back to an older state on purpose: if it does, its anchors are kept under another name."""
+    own, kept = path(), path().with_name(f"anchors-until-{at:%Y%m%dT%H%M%S}.jsonl")
+    if own.exists():
+        own.rename(kept)
+    try:
+        yield
+    except BaseException:
+        if kept.exists():
+            kept.rename(own)
+        raise
 
 
 def _parsed(line: str) -> Anchor | None:

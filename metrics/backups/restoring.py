@@ -53,8 +53,8 @@ def restore(path: Path, at: datetime, tell: Tell, accepted: Accepted) -> Restore
                 _bring_up_to_date(accepted, tell)
                 _record(path, manifest, before, kept, at)
             _empty_queue()
-            anchors.set_aside(at)
-            vendor.replace(scratch, kept)
+            with anchors.set_aside(at):
+                vendor.replace(scratch, kept)
         except BaseException:
             vendor.discard(scratch)
             raise

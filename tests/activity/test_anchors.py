@@ -109,10 +109,20 @@ def test_without_an_anchor_it_is_said_where_one_was_looked_for(tmp_path: Path, c
 def test_anchors_are_set_aside_and_kept(log: Log) -> None:
     write(1)
     anchor = anchors.drop(AT)
-    anchors.set_aside(AT)
+    with anchors.set_aside(AT):
+        pass
     assert anchors.last() is None
     assert anchors.read(log.folder / "anchors-until-20260131T120000.jsonl") == [anchor]
-    anchors.set_aside(AT + timedelta(seconds=1))
+    with anchors.set_aside(AT + timedelta(seconds=1)):  # there is none to be kept
+        pass
+
+
+def test_anchors_stay_when_the_log_stays_after_all(log: Log) -> None:
+    write(1)
+    anchor = anchors.drop(AT)
+    with pytest.raises(KeyboardInterrupt), anchors.set_aside(AT):
+        raise KeyboardInterrupt
+    assert anchors.last() == anchor
 
 
 def test_the_minutely_task_writes_the_head_down_every_five_minutes(log: Log) -> None:
@@ -123,6 +133,14 @@ def test_the_minutely_task_writes_the_head_down_every_five_minutes(log: Log) -> 
     [first] = anchors.read(log.anchors)
     before = datetime.now(UTC) - tasks.ANCHORED_EVERY
     log.anchors.write_text(Anchor(chain.instant(before), 1, first.mac).line() + "\n")
+    tasks.tend()
+    assert [one.row for one in anchors.read(log.anchors)] == [1, 2]
+
+
+def test_an_anchor_of_a_clock_that_was_ahead_keeps_no_other_away(log: Log) -> None:
+    write(1)
+    anchors.drop(datetime.now(UTC) + timedelta(days=365))
+    write(1)
     tasks.tend()
     assert [one.row for one in anchors.read(log.anchors)] == [1, 2]
 

@@ -124,11 +124,14 @@ def test_it_is_refused_while_the_product_runs(product: Product, backup: Path) ->
 
 
 def test_it_is_refused_while_another_program_has_the_database_open(product: Product, backup: Path) -> None:
+    anchors = product.data / "anchors.jsonl"
+    anchors.write_text("of the log that stays")
     with closing(sqlite3.connect(product.file)) as other:
         other.execute("SELECT count(*) FROM metrics_server").fetchone()
         said = product.refusal("restore", str(backup))
         assert said.startswith("Nothing was replaced. Another program has")
     assert not list(product.data.glob("*.re*"))
+    assert anchors.read_text() == "of the log that stays"
 
 
 def test_a_damaged_database_is_replaced_and_kept(product: Product, backup: Path) -> None:
