@@ -8,6 +8,7 @@ from django.conf import settings
 from django_q.models import Schedule
 
 DAILY_BACKUP = "daily backup"
+LATEST = timedelta(days=2)  # what is due later than that was put there by a clock that was wrong
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,11 @@ class Wanted:
             "kwargs": "q_options={'save': False}",
         }
         due = {"next_run": _next(self.daily_at, now) if self.daily_at else now}
-        Schedule.objects.update_or_create(
+        schedule, _is_new = Schedule.objects.update_or_create(
             name=self.name, defaults=rules if self.daily_at else rules | due, create_defaults=rules | due
         )
+        if schedule.next_run and schedule.next_run > now + LATEST:
+            Schedule.objects.filter(pk=schedule.pk).update(**due)
 
 
 def wanted() -> list[Wanted]:

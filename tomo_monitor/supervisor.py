@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import close_old_connections
 from django_q.models import OrmQ
 
+from metrics import schedules
 from metrics.models import Heartbeat
 from metrics.models.heartbeat import STOPPED
 from metrics.queue import enqueue
@@ -31,6 +32,7 @@ STEADY_SECONDS = 60.0  # after which a part counts as well again
 LONGEST_WAIT_SECONDS = 15.0
 ASK_SECONDS = 5.0
 TASK_BEAT_SECONDS = 10.0
+LEAP_SECONDS = 30.0
 
 
 @dataclass
@@ -116,6 +118,7 @@ class Supervisor:
         self._answered_at = 0.0
         self._asked_at = 0.0
         self._beat_asked_at = 0.0
+        self._clock = _clock()
         self.parts = [
             _web(lambda: self._answered_at),
             _cluster("tasks", [sys.executable, "manage.py", "qcluster"]),
@@ -138,7 +141,7 @@ class Supervisor:
         self._stopping = signal.Signals(number).name
 
     def _look(self) -> None:
-        for step in (self._ask, *(part.watch for part in self.parts)):
+        for step in (self._ask, self._follow_clock, *(part.watch for part in self.parts)):
             try:
                 step()
             except Exception:  # a database that restarts must not end the one who starts things again
@@ -157,6 +160,13 @@ class Supervisor:
             if OrmQ.objects.filter(key="tasks").count() < settings.Q_CLUSTER["queue_limit"]:
                 enqueue("beat")
 
+    def _follow_clock(self) -> None:
+        """When the clock was set back, what runs every minute would be due only when it is as late again."""
+        before, self._clock = self._clock, _clock()
+        if before - self._clock > LEAP_SECONDS:
+            log.warning("clock.set_back", seconds=round(before - self._clock))
+            schedules.sync()
+
     def _end(self) -> None:
         for name in settings.POLL_CLUSTERS:
             with suppress(Exception):
@@ -168,6 +178,11 @@ class Supervisor:
             time.sleep(0.1)
         for part in self.parts:
             part.kill()
+
+
+def _clock() -> float:
+    """The clock on the wall by one that nobody sets."""
+    return time.time() - time.monotonic()
 
 
 def answers(host: str, port: int) -> bool:

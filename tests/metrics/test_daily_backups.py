@@ -57,6 +57,9 @@ def test_it_is_due_at_a_quarter_past_three_and_a_start_does_not_move_it(settings
     Schedule.objects.filter(name=DAILY_BACKUP).update(next_run=AT)
     schedules.sync()
     assert schedules.next_backup_at() == AT
+    Schedule.objects.filter(name=DAILY_BACKUP).update(next_run=due + timedelta(days=365))  # by a clock that was wrong
+    schedules.sync()
+    assert schedules.next_backup_at() == due
 
 
 @pytest.mark.django_db(databases="__all__")

@@ -128,6 +128,13 @@ def test_only_what_is_polled_can_be_polled_at_once(server: Server) -> None:
     assert not servers.poll_soon(fleet.pending("new"), AT)
 
 
+def test_a_poll_that_a_wrong_clock_put_far_ahead_is_due(server: Server) -> None:
+    servers.poll_soon(server, AT + timedelta(minutes=30))
+    assert not Server.objects.due(AT).exists()
+    servers.poll_soon(server, AT + timedelta(days=365))
+    assert Server.objects.due(AT).exists()
+
+
 def test_this_machine_is_watched_once() -> None:
     Server.objects.create(name=servers.LOCAL_NAME, hostname="192.0.2.9")
     for _ in range(2):
