@@ -12,6 +12,8 @@ from activity.types import ActivityType, ActorKind, Level, Origin, Result, Trait
 
 MAC_CHARACTERS = 64
 MOST_PERIODS = 400
+MOST_INDENTED = 10_000  # characters of details that another program reported
+MOST_CHANGES = 50
 
 
 def activity_types() -> list[tuple[str, str]]:
@@ -146,8 +148,10 @@ class ActivityLog(models.Model):
 
     @property
     def pretty_details(self) -> str:
-        """The details as indented JSON; "" if there are none."""
-        return json.dumps(self.details, indent=2, ensure_ascii=False, sort_keys=True) if self.details else ""
+        """The details as JSON, indented unless that is too much for a page; "" if there are none."""
+        plain = json.dumps(self.details, ensure_ascii=False, sort_keys=True) if self.details else ""
+        is_short = len(plain) <= MOST_INDENTED
+        return json.dumps(self.details, indent=2, ensure_ascii=False, sort_keys=True) if plain and is_short else plain
 
     @property
     def changes(self) -> list[str]:
@@ -155,7 +159,8 @@ class ActivityLog(models.Model):
         before, after = self._detail("before"), self._detail("after")
         if not isinstance(before, dict) or not isinstance(after, dict):
             return []
-        return [f"{name}: {_said(before.get(name))} → {_said(after[name])}" for name in after]
+        shown = [f"{name}: {_said(before.get(name))} → {_said(after[name])}" for name in list(after)[:MOST_CHANGES]]
+        return [*shown, f"{len(after) - MOST_CHANGES} more"] if len(after) > MOST_CHANGES else shown
 
     @property
     def more(self) -> list[str]:

@@ -245,3 +245,12 @@ def test_hostile_text_is_text_everywhere(admin: Client) -> None:
         assert "<img src=x" not in page
         assert "&lt;script&gt;" in page
     assert ids(shown(admin, asked)) == [row.pk]
+
+
+def test_a_page_of_the_largest_details_that_may_be_reported_stays_small_enough(admin: Client) -> None:
+    deep: Any = [0] * 30_000
+    for _ in range(17):
+        deep = [deep]
+    for details in ({"deep": deep}, {"before": {}, "after": {f"{number:x}": 1 for number in range(7000)}}):
+        record(ActivityType.REPORTED, "much", details=details)
+    assert len(admin.get("/activity").content) < 400_000
