@@ -45,8 +45,10 @@ def sign_in_failed(credentials: dict[str, Any], **_kwargs: Any) -> None:
 
 
 @receiver(pre_save, sender=User)
-def remember_user(instance: Any, raw: bool = False, **_kwargs: Any) -> None:
-    instance._before = None if raw or instance._state.adding else User.objects.filter(pk=instance.pk).first()
+@receiver(pre_save, sender=Group)
+def remember(sender: Any, instance: Any, raw: bool = False, **_kwargs: Any) -> None:
+    is_new = raw or instance._state.adding
+    instance._before = None if is_new else sender._default_manager.filter(pk=instance.pk).first()
 
 
 @receiver(post_save, sender=User)
@@ -81,9 +83,14 @@ def user_deleted(instance: Any, **_kwargs: Any) -> None:
 
 
 @receiver(post_save, sender=Group)
-def role_saved(instance: Group, created: bool, raw: bool = False, **_kwargs: Any) -> None:
+def role_saved(instance: Any, created: bool, raw: bool = False, **_kwargs: Any) -> None:
+    """Made, or given another name: what a role may do goes by its name."""
+    before, details = instance._before, {"role": str(instance)}
     if created and not raw:
-        record(ActivityType.ROLE_CHANGED, f"Role {instance} created", details={"role": str(instance)})
+        record(ActivityType.ROLE_CHANGED, f"Role {instance} created", details=details)
+    elif before and before.name != instance.name:
+        names = {"before": {"name": before.name}, "after": {"name": instance.name}}
+        record(ActivityType.ROLE_CHANGED, f"Role {before} renamed to {instance}", details=details | names)
 
 
 @receiver(post_delete, sender=Group)

@@ -163,6 +163,14 @@ def test_a_role_made_changed_and_deleted_in_django_admin(admin: Client) -> None:
     assert newest(ActivityType.ROLE_CHANGED).message == "Role watchers deleted"
 
 
+def test_a_role_that_gets_another_name_and_with_it_other_rights(admin: Client) -> None:
+    role = Group.objects.create(name="guests")
+    assert admin.post(f"/admin/auth/group/{role.pk}/change/", {"name": "inspectors"}).status_code == 302
+    row = newest(ActivityType.ROLE_CHANGED)
+    assert (done_by(row), row.message) == (IN_DJANGO_ADMIN, "Role guests renamed to inspectors")
+    assert row.changes == ["name: guests → inspectors"]
+
+
 # The monitor itself ------------------------------------------------------------------------------
 
 
