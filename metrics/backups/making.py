@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 
 from activity.context import Acting, acting, current
+from activity.plain import text
 from activity.record import record
 from activity.types import ActivityType, Result
 from metrics.backups import archive, files, progress, vendors
@@ -129,7 +130,7 @@ def _both(first: Tell, second: Tell) -> Tell:
 def _complete(backup: Backup, to: Path, manifest: Manifest, seconds: float, at: datetime) -> None:
     size_bytes, rows = to.stat().st_size, sum(manifest.facts.rows.values())
     Backup.objects.filter(pk=backup.pk).update(
-        state=State.COMPLETE, percent=100, finished_at=at, file=to.name[:300], size_bytes=size_bytes
+        state=State.COMPLETE, percent=100, finished_at=at, file=text(to.name, 300), size_bytes=size_bytes
     )
     details = {"file": str(to), "size_bytes": size_bytes, "seconds": seconds, "rows": rows}
     record(ActivityType.BACKUP_CREATED, f"Backup {to.name} made", details=details, at=at)
@@ -138,7 +139,7 @@ def _complete(backup: Backup, to: Path, manifest: Manifest, seconds: float, at: 
 def _fail(backup: Backup, explanation: str, at: datetime) -> None:
     """Once, whoever finds it out."""
     unfinished = Backup.objects.filter(pk=backup.pk, finished_at=None)
-    if unfinished.update(state=State.FAILED, finished_at=at, explanation=explanation[:500]):
+    if unfinished.update(state=State.FAILED, finished_at=at, explanation=text(explanation, 500)):
         details = {"explanation": explanation}
         record(ActivityType.BACKUP_FAILED, "Backup failed", result=Result.FAILURE, details=details, at=at)
 

@@ -1,6 +1,7 @@
 """Backup and restore of a whole monitor on SQLite, by its commands."""
 
 import json
+import os
 import re
 import sqlite3
 import stat
@@ -153,6 +154,14 @@ def test_a_new_one_never_replaces_a_file(product: Product, backup: Path) -> None
     before = backup.read_bytes()
     assert "exists already: give another name, or a folder." in product.refusal("backup", str(backup))
     assert backup.read_bytes() == before
+
+
+def test_a_name_that_is_no_text_is_a_name_all_the_same(product: Product) -> None:
+    file = os.fsdecode(os.fsencode(product.data) + b"/\xff.tomo")
+    assert "is whole" in product.manage("backup", file)
+    assert product.left()["last"] == "backup_created"
+    assert "is in a folder that is not there" in product.refusal("backup", f"{file}/none.tomo")
+    assert product.left()["last"] == "backup_failed"
 
 
 def test_a_lost_key_of_credentials_is_named_with_the_remedy(product: Product, backup: Path) -> None:

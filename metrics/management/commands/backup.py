@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from activity.plain import text
 from metrics.backups import files, making
 from metrics.backups.errors import BackupError
 from metrics.management.commands._arguments import as_command
@@ -27,5 +28,5 @@ class Command(BaseCommand):
                 made = making.run(making.begin(at), files.path_at(at, options["path"]), at, progress)
         except BackupError as wrong:
             raise CommandError(str(wrong)) from None
-        self.stdout.write(f"{made} is whole: {made.stat().st_size:,} bytes.")
+        self.stdout.write(f"{text(str(made))} is whole: {made.stat().st_size:,} bytes.")
         self.stdout.write("The keys are not in it: keep them apart, with `manage.py export_keys FILE`.")
