@@ -2,8 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+import structlog
+
 from activity import anchors, floods, pruning, retention, verification
 from activity.context import task
+
+log = structlog.get_logger(__name__)
 
 ANCHORED_EVERY = timedelta(minutes=5)
 
@@ -20,8 +24,11 @@ def tend() -> None:
 
 @task
 def check() -> None:
-    """Each day, or when somebody asks: follow the chain. What does not verify is not pruned."""
+    """Each day, or when somebody asks: follow the chain. What does not verify is not pruned, nor by a wrong clock."""
     at = datetime.now(UTC)
     if verification.check(at).is_whole:
-        pruning.prune(retention.days_kept(), at)
+        if verification.is_steady():
+            pruning.prune(retention.days_kept(), at)
+        else:
+            log.warning("activity.not_pruned", why="The clock leapt by weeks: nothing is pruned until a week is over.")
         anchors.drop(at)

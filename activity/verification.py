@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from django.db import DatabaseError, DataError
@@ -17,6 +18,8 @@ from activity.types import ActivityType, Result
 from activity.walk import Broken, Walk
 
 GIVEN_UP = timedelta(hours=1)
+LEAP = timedelta(days=14)
+CHECKS_OF_A_STEADY_CLOCK = 8
 
 
 class State(StrEnum):
@@ -56,6 +59,12 @@ def is_broken() -> bool:
 def running(at: datetime) -> Verification | None:
     """The check that is asked for or under way; one whose process ended is given up after an hour."""
     return Verification.objects.filter(state=State.RUNNING, at__gt=at - GIVEN_UP).first()
+
+
+def is_steady() -> bool:
+    """Whether the last checks followed each other. By a clock that is years ahead nearly every row would be too old."""
+    newest = Verification.objects.exclude(state=State.RUNNING).values_list("at", flat=True)[:CHECKS_OF_A_STEADY_CLOCK]
+    return all(abs(later - earlier) < LEAP for later, earlier in pairwise(newest))
 
 
 def begin(at: datetime) -> Verification:

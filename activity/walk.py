@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Min
+
 from activity import chain
 from activity.anchors import Anchor
 from activity.models import ActivityLog, PrunedSegment
@@ -133,8 +135,7 @@ def _missing(first: int, last: int) -> str:
 
 
 def _first_since(since: datetime, using: str) -> int:
-    rows = ActivityLog.objects.using(using)
-    found = rows.filter(timestamp__gte=since).order_by("timestamp", "id").values_list("id", flat=True).first()
+    found = ActivityLog.objects.using(using).filter(timestamp__gte=since).aggregate(first=Min("id"))["first"]
     return max(1, found - 1 if found else chain.head(using)[0])  # the row before shows that its time is its own
 
 

@@ -1,6 +1,7 @@
 """The daily check: a log that verifies is pruned, any other is told."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings
@@ -34,6 +35,16 @@ def test_a_log_that_verifies_is_pruned(kept_a_day: Log) -> None:
     assert newest
     assert (newest.row, newest.mac) == head
     assert is_whole()
+
+
+def test_after_a_leap_of_the_clock_nothing_is_pruned_for_a_week_of_checks(kept_a_day: Log) -> None:
+    a_year_ago = datetime.now(UTC) - timedelta(days=365)
+    Verification.objects.create(at=a_year_ago, state="whole", rows=21, last_id=21, seconds=0.1)
+    for _night in range(7):
+        tasks.check()
+    assert len(left()) == 21
+    tasks.check()
+    assert len(left()) == 11
 
 
 @proves(ActivityType.LOG_BROKEN)

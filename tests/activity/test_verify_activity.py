@@ -6,13 +6,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.activity.logs import Log
+from activity import verification
+from tests.activity.logs import AT, Log, write
 from tests.activity.test_manipulations import MANIPULATIONS, TABLE, gone, the_row
 from tests.serve import ROOT
 
@@ -88,6 +90,12 @@ def test_the_command_looks_only_at_rows_since_then(log: Log, capsys: Any) -> Non
 def test_rows_moved_out_of_the_time_that_is_looked_at_are_found(log: Log, capsys: Any) -> None:
     log.attack(f"UPDATE {TABLE} SET timestamp = '2020-01-01 00:00:00' WHERE id > 12")
     assert commanded(capsys, "--since=2026-01-31T12:12Z")[0] == 1
+
+
+def test_rows_since_then_are_found_though_the_clock_was_set_back(log: Log) -> None:
+    for hours in (2, 1):
+        write(3, AT + timedelta(hours=hours))
+    assert verification.verify(since=AT + timedelta(minutes=30)).rows == 1 + 6  # and the one before
 
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-13-01", "12:00", "1"])
