@@ -156,7 +156,7 @@ class ActivityLog(models.Model):
     @property
     def changes(self) -> list[str]:
         """What a change changed, as "name: before → after"."""
-        before, after = self._detail("before"), self._detail("after")
+        before, after = self.detail("before"), self.detail("after")
         if not isinstance(before, dict) or not isinstance(after, dict):
             return []
         shown = [f"{name}: {_said(before.get(name))} → {_said(after[name])}" for name in list(after)[:MOST_CHANGES]]
@@ -166,10 +166,11 @@ class ActivityLog(models.Model):
     def more(self) -> list[str]:
         """What a reader of the message will ask next: why, and what changed; of what others report also the kind."""
         told = [self.traits.label] if self.origin == Origin.API else []
-        explanation = self._detail("explanation")
+        explanation = self.detail("explanation")
         return [*told, *([explanation] if isinstance(explanation, str) else []), *self.changes]
 
-    def _detail(self, name: str) -> Any:
+    def detail(self, name: str) -> Any:
+        """None where there is none, or where somebody changed the details behind our back."""
         return self.details.get(name) if isinstance(self.details, dict) else None
 
 

@@ -133,4 +133,6 @@ def recent_failures(kind: str, since: datetime, source_ip: str, actor_name: str 
 
 
 def _left_out(details: Any, name: str) -> int:
-    return int(details.get("counts", {}).get(name, 0) if name else details.get("left_out", 0))
+    found = details.get("counts" if name else "left_out") if isinstance(details, dict) else None
+    found = found.get(name) if name and isinstance(found, dict) else found
+    return found if isinstance(found, int) else 0

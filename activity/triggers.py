@@ -30,7 +30,7 @@ def missing(using: str = "default") -> list[str]:
     """Triggers that are not there or were switched off."""
     query = {
         "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
-        "postgresql": "SELECT tgname FROM pg_trigger WHERE tgenabled <> 'D'",
+        "postgresql": "SELECT tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A')",
     }
     with connections[using].cursor() as cursor:
         cursor.execute(query[connections[using].vendor])

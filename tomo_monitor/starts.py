@@ -44,11 +44,12 @@ def record_startup(settings: Mapping[str, Any], at: datetime) -> None:
     message = f"Monitor {__version__} started {HOW[after]}"
     if down is not None:
         message += f"; it was down for {_length(down, at)}"
-    if started and (version := started.details.get("version")) != __version__:
+    if started and (version := started.detail("version")) != __version__:
         details["previous_version"] = version
         message += f"; before, it was version {version}"
     record(ActivityType.SYSTEM_STARTUP, message, details=details, at=at)
-    if started and (before := started.details.get("settings")) not in (None, now):
+    before = started.detail("settings") if started else None
+    if isinstance(before, dict) and before != now:
         _record_settings(before, now, at)
 
 

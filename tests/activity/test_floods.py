@@ -199,3 +199,11 @@ def test_guesses_left_out_count_as_failures_whether_told_or_not(log: Log) -> Non
             queries.recent_failures("user_login_failed", AT, "198.51.100.66", name) for name in ("", "root", "admin")
         ]
         assert failures == [30 + is_told, 15 + is_told, 15]
+
+
+def test_a_failure_whose_details_somebody_changed_counts_once(log: Log) -> None:
+    for changed in (["no object"], {"left_out": "no number", "counts": "none"}):
+        details: Any = changed
+        record(ActivityType.USER_LOGIN_FAILED, "Sign-in failed", details=details, actor=ADA, at=AT)
+    assert ADA.source_ip
+    assert [queries.recent_failures("user_login_failed", AT, ADA.source_ip, name) for name in ("", "ada")] == [2, 2]

@@ -127,3 +127,10 @@ def test_a_time_that_no_calendar_has_is_found_in_its_row(log: Log) -> None:
         cursor.execute(f"UPDATE {TABLE} SET timestamp = 'infinity' WHERE id = 2")
     verdict = verification.verify()
     assert (verdict.broken_at, verdict.explanation[:33]) == (2, "what follows row 1 cannot be read")
+
+
+@pytest.mark.parametrize("state", ["DISABLE", "ENABLE REPLICA"])
+def test_a_trigger_that_does_not_fire_is_missing(log: Log, state: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {TABLE} {state} TRIGGER {TABLE}_no_update")
+    assert triggers.missing() == [f"{TABLE}_no_update"]

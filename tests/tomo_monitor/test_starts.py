@@ -70,6 +70,12 @@ def test_what_others_report_of_their_systems_is_not_taken_for_its_own() -> None:
     assert started().details["after"] == "crash"
 
 
+def test_a_start_after_a_row_that_somebody_changed() -> None:
+    changed: Any = ["no object"]
+    record(ActivityType.SYSTEM_STARTUP, "Monitor started", details=changed, at=NOW - MINUTE)
+    assert started().details["previous_version"] is None
+
+
 def test_changed_settings_are_told_with_before_and_after() -> None:
     started()
     started(poll_seconds=10)
