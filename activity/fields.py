@@ -24,8 +24,8 @@ class DetailsTextField(models.TextField[Any, Any]):
     def from_db_value(self, value: str, *_args: Any) -> Any:
         try:
             return json.loads(value)
-        except ValueError:  # somebody changed it behind our back: verifying tells, and the page shows it all the same
-            return {"unreadable": value}
+        except (ValueError, RecursionError):  # somebody changed it behind our back: verifying tells, and it is shown
+            return {"unreadable": str(value)}
 
     def to_python(self, value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else value

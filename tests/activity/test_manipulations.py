@@ -208,6 +208,12 @@ def test_details_that_are_no_json_are_shown_as_they_are(log: Log) -> None:
     assert ActivityLog.objects.get(pk=7).details == {"unreadable": "{"}
 
 
+@pytest.mark.parametrize("details", ["x'ff'", f"'{'[' * 100_000}'"], ids=["bytes", "depth"])
+def test_so_are_details_that_are_no_text_or_without_end(log: Log, details: str) -> None:
+    log.attack(the_row(f"details = {details}"))
+    assert ActivityLog.objects.get(pk=7).pretty_details.strip("{ \n").startswith('"unreadable"')
+
+
 # The anchors -------------------------------------------------------------------------------------
 
 
