@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from activity import chain
+from activity import chain, plain
 from activity.models import ActivityLog, Flood
 from activity.types import FLOODING, ActivityType, ActorKind, traits
 
@@ -24,12 +24,12 @@ def source_of(row: ActivityLog) -> str:
     if row.activity_type not in FLOODING or row.actor_kind == ActorKind.COMMAND:
         return ""
     if row.activity_type in REFUSALS:
-        return refused_from(row.activity_type, row.source_ip or row.actor_name)
+        return refused_from(row.activity_type, row.source_ip, row.actor_name)
     return f"server {row.server_id} app {row.app_id}" if row.actor_kind == ActorKind.SYSTEM else ""
 
 
-def refused_from(kind: str, address: str) -> str:
-    return f"{kind} from {address}"
+def refused_from(kind: str, source_ip: str | None, actor_name: str = "") -> str:
+    return f"{kind} from {plain.neighbourhood(source_ip) if source_ip else actor_name}"
 
 
 def admits(source: str, row: ActivityLog) -> bool:
@@ -47,7 +47,7 @@ def admits(source: str, row: ActivityLog) -> bool:
         flood.left_out += 1
         flood.last = {name: getattr(row, name) for name in COPIED} | {
             "message": row.message,
-            "counts": _counted(flood.last.get("counts", {}), row),
+            "counts": _counted(flood.last["counts"] if _is_ours(flood.last) else {}, row),
         }
     flood.save()
     return is_admitted
@@ -77,7 +77,7 @@ def _counted(counts: dict[str, int], row: ActivityLog) -> dict[str, int]:
 
 
 def _tell(flood: Flood, at: datetime) -> None:
-    if not flood.left_out or flood.last.get("activity_type") not in FLOODING:
+    if not flood.left_out or not _is_ours(flood.last):
         return
     last, minute = dict(flood.last), datetime.fromtimestamp(flood.minute * MINUTE, UTC)
     label = traits(last["activity_type"]).label
@@ -90,3 +90,9 @@ def _tell(flood: Flood, at: datetime) -> None:
     }
     message = f"{label}: {flood.left_out} more in the minute of {minute:%H:%M} UTC, not listed one by one"
     chain.append(ActivityLog(timestamp=at, message=message, details=details, **last))
+
+
+def _is_ours(last: Any) -> bool:
+    """Whether it is what admits() keeps: nothing else becomes a row, and nothing made up stops the others."""
+    is_full = isinstance(last, dict) and last.keys() == {*COPIED, "message", "counts"}
+    return is_full and last["activity_type"] in FLOODING and isinstance(last["counts"], dict)

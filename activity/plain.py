@@ -14,3 +14,10 @@ def address(value: str | None) -> str | None:
         return str(ipaddress.ip_address((value or "").partition("%")[0]))
     except ValueError:
         return None
+
+
+def neighbourhood(value: str) -> str:
+    """Where an address stands: an IPv6 one in its /64, all of which one household or server has; an IPv4 one alone."""
+    if ":" not in value:
+        return value
+    return str(ipaddress.ip_network(f"{value}/64", strict=False))

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from activity import chain, floods
 from activity.models import ActivityLog, ActivityLogQuerySet
-from activity.plain import address
+from activity.plain import address, neighbourhood
 
 MOST_SEARCHED = 200_000
 
@@ -125,11 +125,21 @@ def between(server_id: int, since: datetime, until: datetime, limit: int) -> lis
 
 
 def recent_failures(kind: str, since: datetime, source_ip: str, actor_name: str = "") -> int:
-    """How often this failed from an address since then, of one actor if named; what a flood left out counts as well."""
-    listed = ActivityLog.objects.filter(activity_type=kind, timestamp__gte=since, source_ip=source_ip)
-    told = sum(_left_out(details, actor_name) for details in listed.values_list("details", flat=True))
-    pending = floods.left_out(floods.refused_from(kind, source_ip), since, actor_name)
-    return (listed.filter(actor_name=actor_name) if actor_name else listed).count() + told + pending
+    """How often this failed since then from an address (an IPv6 one: from its neighbourhood), of one actor if named.
+
+    What a flood left out counts as well.
+    """
+    place = neighbourhood(address(source_ip) or "")
+    lately = ActivityLog.objects.filter(activity_type=kind, timestamp__gte=since)
+    near = lately if ":" in place else lately.filter(source_ip=place or None)
+    rows = [
+        (name, details)
+        for ip, name, details in near.values_list("source_ip", "actor_name", "details")
+        if neighbourhood(ip or "") == place
+    ]
+    listed = sum(1 for name, _ in rows if actor_name in ("", name))
+    told = sum(_left_out(details, actor_name) for _, details in rows)
+    return listed + told + floods.left_out(floods.refused_from(kind, address(source_ip)), since, actor_name)
 
 
 def _left_out(details: Any, name: str) -> int:

@@ -11,6 +11,7 @@ class DashboardConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in
 
+        from dashboard import receivers  # noqa: F401  (connects the signals)
         from dashboard.access import remember_confirmation
 
         post_migrate.connect(make_roles, sender=self)

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -54,7 +54,10 @@ def path_at(at: datetime, into: Path | None = None, *, is_daily: bool = False) -
     """Where a backup of this instant goes: into the folder, into another one, or to a name of somebody's choice."""
     if into is not None and not into.is_dir():
         return into.absolute()
-    return (into or folder()).absolute() / f"tomo-{stamp(at)}{'-daily' if is_daily else ''}.tomo"
+    place = (into or folder()).absolute()
+    while (path := place / f"tomo-{stamp(at)}{'-daily' if is_daily else ''}.tomo").exists():
+        at += timedelta(seconds=1)  # one of the same second
+    return path
 
 
 def entries() -> list[Entry]:

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from activity import locks
 from activity.models import ActivityLog
@@ -55,12 +55,13 @@ def export(path: Path, passphrase: str, at: datetime) -> None:
         "nonce": base64.b64encode(nonce).decode(),
         "sealed": base64.b64encode(sealed).decode(),
     }
+    details = {"file": str(path), "activity_key": fingerprints.of_activity_key()}
     try:
-        _write(path, json.dumps(file, indent=1) + "\n")
+        with transaction.atomic():  # no keys leave without a row, and no row is left without keys
+            record(ActivityType.KEYS_EXPORTED, "The keys were exported", details=details, at=at)
+            _write(path, json.dumps(file, indent=1) + "\n")
     except OSError as wrong:
         raise BackupError(f"{path} cannot be made ({wrong.strerror}): give another name.") from wrong
-    details = {"file": str(path), "activity_key": fingerprints.of_activity_key()}
-    record(ActivityType.KEYS_EXPORTED, "The keys were exported", details=details, at=at)
 
 
 def import_(path: Path, passphrase: Callable[[], str], at: datetime) -> Imported:

@@ -8,7 +8,8 @@ from django.test import Client
 
 from activity.models import ActivityLog
 from activity.types import ActivityType
-from dashboard.models import ApiToken
+from dashboard import tokens
+from dashboard.models import ApiToken, Scope
 from tests.dashboard.test_api import error, made
 
 pytestmark = pytest.mark.django_db
@@ -78,3 +79,10 @@ def test_guessing_is_counted_and_not_listed_one_by_one(client: Client) -> None:
 def test_a_session_that_writes_is_recorded(admin_browser: Client) -> None:
     admin_browser.post(PATH, b"{}", content_type="application/json")
     assert (denied().actor_kind, denied().actor_name, denied().details["reason"]) == ("user", "admin", "session")
+
+
+def test_a_token_that_goes_with_its_owner_is_recorded_as_ended(viewer: Any) -> None:
+    tokens.create("script", viewer, [Scope.SUMMARY_READ], datetime.now(UTC))
+    viewer.delete()
+    row = ActivityLog.objects.get(activity_type=ActivityType.TOKEN_REVOKED)
+    assert (row.message, row.details["owner"]) == ("Token script ended with its owner", "viewer")

@@ -70,6 +70,13 @@ def test_twenty_failures_from_an_address_shut_it_out_for_every_name(administrato
     assert attempt(password=PASSWORD).status_code == 429
 
 
+def test_the_addresses_of_one_ipv6_network_count_together(administrator: Any) -> None:
+    for number in range(5):
+        assert attempt(address=f"2001:db8::{number + 1:x}").status_code == 200
+    assert attempt(password=PASSWORD, address="2001:db8::ffff").status_code == 429
+    assert attempt(password=PASSWORD, address="2001:db8:0:1::1").status_code == 302
+
+
 def test_what_is_refused_unlooked_at_is_not_a_failure(administrator: Any) -> None:
     for _ in range(8):
         attempt()
