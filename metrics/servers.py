@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +16,7 @@ from metrics.models import Credential, HostKey, Server, ServerState, Tag
 from metrics.models.credential import CredentialKind
 from metrics.models.server import Transport
 
+LATEST = timedelta(hours=2)  # no poll is put off for longer
 LOCAL_NAME = "this-machine"
 ADDRESS = ("hostname", "port", "username")
 NOTHING_KNOWN = {"boot_id": "", "counters": "", "apps_status": "", "apps_revision": "", "apps_baseline": ""}
@@ -128,6 +129,11 @@ def poll_soon(server: Server, at: datetime) -> bool:
     """Have the poller poll it at once; False if it waits to be prepared or mended first."""
     waiting = ServerState.objects.filter(server=server, next_poll_at__isnull=False)
     return bool(waiting.update(next_poll_at=at, requested_by=current().request_id))
+
+
+def follow_clock(at: datetime) -> None:
+    """Have those polled at once whose next poll a clock that was ahead has put far away."""
+    ServerState.objects.filter(next_poll_at__gt=at + LATEST).update(next_poll_at=at)
 
 
 def begin_polling(server: Server, at: datetime) -> None:

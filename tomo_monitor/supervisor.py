@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import close_old_connections
 from django_q.models import OrmQ
 
-from metrics import schedules
+from metrics import schedules, servers
 from metrics.models import Heartbeat
 from metrics.models.heartbeat import STOPPED
 from metrics.queue import enqueue
@@ -161,11 +161,12 @@ class Supervisor:
                 enqueue("beat")
 
     def _follow_clock(self) -> None:
-        """When the clock was set back, what runs every minute would be due only when it is as late again."""
+        """When the clock was set back, what runs regularly would be due only when it is as late again."""
         before, self._clock = self._clock, _clock()
         if before - self._clock > LEAP_SECONDS:
             log.warning("clock.set_back", seconds=round(before - self._clock))
             schedules.sync()
+            servers.follow_clock(datetime.now(UTC))
 
     def _end(self) -> None:
         for name in settings.POLL_CLUSTERS:

@@ -12,8 +12,6 @@ from metrics import app_access
 from metrics.addresses import check_hostname
 from metrics.models.server_metrics import ServerMetrics
 
-LATEST = timedelta(hours=2)
-
 
 class Tag(models.Model):
     name = models.CharField(
@@ -54,11 +52,8 @@ class ServerQuerySet(models.QuerySet["Server"]):
         return self.filter(paused=False)
 
     def due(self, at: datetime) -> Self:
-        """Those whose next poll has come, or is so late that a wrong clock has put it there.
-
-        A server that was never prepared, or waits to be mended, has none.
-        """
-        return self.filter(models.Q(state__next_poll_at__lte=at) | models.Q(state__next_poll_at__gt=at + LATEST))
+        """Those whose next poll has come; a server that was never prepared, or waits to be mended, has none."""
+        return self.filter(state__next_poll_at__lte=at)
 
     def shared_by(self, pollers: int, number: int) -> Self:
         """The share of poller `number` (from 0) of so many."""

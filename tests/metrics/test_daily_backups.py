@@ -32,7 +32,7 @@ def test_the_newest_daily_ones_are_kept_and_those_made_by_hand_stay(
     with product.entered():
         for night in NIGHTS:
             making.daily(night)
-    assert names(product) == [files.path_at(night, product.backups, is_daily=True).name for night in NIGHTS[2:]]
+    assert names(product) == [f"tomo-{files.stamp(night)}-daily.tomo" for night in NIGHTS[2:]]
     assert backup.exists()
 
 

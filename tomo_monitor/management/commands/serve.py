@@ -58,6 +58,7 @@ class Command(BaseCommand):
         self._check_database()
         call_command("collectstatic", verbosity=0, interactive=False)
         schedules.sync()
+        servers.follow_clock(datetime.now(UTC))
         if settings.TOMO["watch_self"]:
             servers.watch_this_machine(datetime.now(UTC))
         else:
