@@ -58,6 +58,7 @@ def restore(path: Path, at: datetime, tell: Tell, accepted: Accepted) -> Restore
         except BaseException:
             vendor.discard(scratch)
             raise
+        anchors.drop(at)
     return Restored(manifest, kept)
 
 

@@ -56,6 +56,7 @@ def test_what_was_there_is_there_again_and_nobody_is_let_in(product: Product, ba
     assert (left["servers"], left["secrets"]) == (["web-01"], [SECRET])
     assert (left["is_whole"], left["last"], left["ways_in"]) == (True, "backup_restored", 0)
     assert list(product.data.glob("anchors-until-*"))
+    assert "is whole: " in product.manage("verify_activity")
     kept = Path(re.findall(r"kept as (\S+);", said)[0])
     with closing(sqlite3.connect(kept)) as database:
         assert database.execute("SELECT name FROM metrics_server").fetchall() == [("another",)]
