@@ -46,9 +46,8 @@ class ActivityLogQuerySet(models.QuerySet["ActivityLog"]):
         while at and len(found) < MOST_PERIODS:
             begin, end = _period(at.astimezone(zone), kind)
             found.append(begin)
-            later = (
-                self.model._default_manager.filter(**{f"{field_name}__gte": end}) & self
-            )  # SQLite seeks by the first
+            rest = self.model._default_manager.filter(**{f"{field_name}__gte": end})
+            later = rest & self  # in this order: of two lower bounds SQLite seeks by the first
             at = later.order_by(field_name).values_list(field_name, flat=True).first()
         return found if order == "ASC" else found[::-1]
 

@@ -1,6 +1,5 @@
 """record(): the only writer of the activity log."""
 
-import math
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -10,7 +9,7 @@ from django.utils import timezone
 
 from activity import chain, floods
 from activity.context import Acting, current
-from activity.masking import MASK, SECRET_NAME
+from activity.masking import masked
 from activity.models import ActivityLog
 from activity.plain import address, text
 from activity.types import ActivityType, Result
@@ -48,20 +47,12 @@ def record(
     row = ActivityLog(
         timestamp=when.replace(microsecond=when.microsecond // 1000 * 1000),
         activity_type=kind,
-        actor_kind=actor.kind,
-        actor_name=text(actor.name, 150),
-        user_id=actor.user_id,
-        source_ip=address(actor.source_ip),
-        user_agent=text(actor.user_agent, 300),
-        origin=actor.origin,
-        server_id=server.id if server else None,
-        server_name=text(server.name, 128) if server else "",
-        app_id=app.id if app else None,
-        app_name=text(app.name, 128) if app else "",
+        **_who(actor),
+        **_about("server", server),
+        **_about("app", app),
         result=result,
         message=text(message, 500),
         details=masked(details or {}),
-        request_id=actor.request_id,
     )
     with transaction.atomic():
         source = floods.source_of(row)
@@ -79,18 +70,18 @@ def record(
     return row
 
 
-def masked(details: Any, name: str = "") -> Any:
-    """The details, with everything under a name that sounds like a secret replaced; JSON has no NaN."""
-    if details and SECRET_NAME.search(name):
-        return MASK
-    match details:
-        case dict():
-            return {text(str(key)): masked(value, str(key)) for key, value in details.items()}
-        case list() | tuple():
-            return [masked(value) for value in details]
-        case str():
-            return text(details)
-        case float() if not math.isfinite(details):
-            return None
-        case _:
-            return details
+def _who(actor: Acting) -> dict[str, Any]:
+    return {
+        "actor_kind": actor.kind,
+        "actor_name": text(actor.name, 150),
+        "user_id": actor.user_id,
+        "source_ip": address(actor.source_ip),
+        "user_agent": text(actor.user_agent, 300),
+        "origin": actor.origin,
+        "request_id": actor.request_id,
+    }
+
+
+def _about(what: str, target: Named | None) -> dict[str, Any]:
+    """Its number and its name, copied."""
+    return {f"{what}_id": target.id, f"{what}_name": text(target.name, 128)} if target else {}

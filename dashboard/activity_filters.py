@@ -13,15 +13,10 @@ from activity import plain
 from activity.queries import ActivityFilter
 from activity.types import TRAITS, ActivityType, Category, Result, kinds_of
 from dashboard import access
+from metrics import periods
 from metrics.models import App, Server
 
-PERIODS = {"1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days"}
-LENGTHS = {
-    "1h": timedelta(hours=1),
-    "24h": timedelta(hours=24),
-    "7d": timedelta(days=7),
-    "30d": timedelta(days=30),
-}
+PERIODS = {period: f"Last {label}" for period, label in periods.LABELS.items()}
 CALENDAR = [
     validators.MinValueValidator(datetime(1970, 1, 1, tzinfo=UTC), "Must be a time after 1970."),
     validators.MaxValueValidator(datetime(9999, 1, 1, tzinfo=UTC), "Must be a time before the year 9999."),
@@ -96,7 +91,6 @@ class ActivityFilters(forms.Form):
     def wanted(self, seen: ActivityFilter, at: datetime) -> ActivityFilter:
         """What is asked for, of what may be seen. Only when the form is valid."""
         asked = self.cleaned_data
-        period = LENGTHS.get(asked["period"])
         return replace(
             seen,
             activity_types=[ActivityType(kind) for kind in asked["kind"]],
@@ -105,11 +99,16 @@ class ActivityFilters(forms.Form):
             actor=asked["actor"],
             source_ip=asked["address"],
             result=Result(asked["result"]) if asked["result"] else "",
-            since=asked["since"] or (at - period if period else None),
+            since=asked["since"] or self._begin(at),
             until=asked["until"],
             text=asked["q"],
             request_id=asked["request"],
         )
+
+    def _begin(self, at: datetime) -> datetime | None:
+        """When the chosen period began."""
+        period = self.cleaned_data["period"]
+        return at - timedelta(seconds=periods.PERIODS[period]) if period else None
 
     def more(self) -> list[forms.BoundField]:
         """The fields that are seldom needed."""

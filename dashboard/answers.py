@@ -24,16 +24,10 @@ def summary(caller: Caller, _given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def servers(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
-    limit, offset = parameters.whole(given, "limit", MOST_ROWS, MOST_ROWS), parameters.whole(given, "offset", 0)
+    limit, offset = _limits(given, MOST_ROWS)
     wanted = caller.servers.order_by("name", "pk")
     rows = queries.server_rows(wanted[offset : offset + limit], caller.at)
-    return {
-        "servers": [wire.server(row) for row in rows],
-        "count": len(rows),
-        "total": wanted.count(),
-        "limit": limit,
-        "offset": offset,
-    }
+    return _listed("servers", [wire.server(row) for row in rows], wanted.count(), limit, offset)
 
 
 def server(caller: Caller, _given: Mapping[str, str], server_id: str) -> dict[str, Any]:
@@ -54,16 +48,10 @@ def server_metrics(caller: Caller, given: Mapping[str, str], server_id: str) -> 
 
 
 def apps(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
-    limit, offset = parameters.whole(given, "limit", MOST_ROWS, MOST_ROWS), parameters.whole(given, "offset", 0)
+    limit, offset = _limits(given, MOST_ROWS)
     wanted = app_queries.apps_of(caller.servers, caller.at).present().order_by("server__name", "name", "pk")
     rows = app_queries.app_rows(wanted[offset : offset + limit])
-    return {
-        "apps": [wire.app(row) for row in rows],
-        "count": len(rows),
-        "total": wanted.count(),
-        "limit": limit,
-        "offset": offset,
-    }
+    return _listed("apps", [wire.app(row) for row in rows], wanted.count(), limit, offset)
 
 
 def server_apps(caller: Caller, _given: Mapping[str, str], server_id: str) -> dict[str, Any]:
@@ -95,21 +83,14 @@ def app_metrics(caller: Caller, given: Mapping[str, str], server_id: str, app_id
 
 
 def activity(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
-    limit, offset = parameters.whole(given, "limit", 50, MOST_ROWS), parameters.whole(given, "offset", 0)
+    limit, offset = _limits(given, 50)
     wanted, before = _activity_filter(caller, given), parameters.number(given, "before")
     try:
         page = activity_queries.page(wanted, limit=limit, offset=offset, before=before)
     except activity_queries.UnknownRow as unknown:
         raise bad("before", str(unknown)) from None
     logs = [wire.activity(row) for row in page.rows]
-    return {
-        "logs": logs,
-        "count": len(logs),
-        "total": page.total,
-        "limit": limit,
-        "offset": offset,
-        "next_before": page.before,
-    }
+    return _listed("logs", logs, page.total, limit, offset) | {"next_before": page.before}
 
 
 def report(caller: Caller, posted: Posted) -> Answer:
@@ -123,6 +104,15 @@ def report(caller: Caller, posted: Posted) -> Answer:
     except reports.Conflict as conflict:
         raise ApiError(409, "IDEMPOTENCY_CONFLICT", str(conflict)) from None
     return Answer(wire.activity(row), 201) if is_new else Answer(wire.activity(row), headers={REPLAYED: "true"})
+
+
+def _limits(given: Mapping[str, str], usual: int) -> tuple[int, int]:
+    """How many rows are asked for, and how many before them are not."""
+    return parameters.whole(given, "limit", usual, MOST_ROWS), parameters.whole(given, "offset", 0)
+
+
+def _listed(name: str, told: list[dict[str, Any]], total: int, limit: int, offset: int) -> dict[str, Any]:
+    return {name: told, "count": len(told), "total": total, "limit": limit, "offset": offset}
 
 
 def _span(caller: Caller, given: Mapping[str, str]) -> tuple[str, Span]:

@@ -7,10 +7,10 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from activity.context import NOBODY, Acting, acting, current
-from activity.masking import MASK
+from activity.masking import MASK, masked
 from activity.models import ActivityLog, AppendOnly
 from activity.queries import ActivityFilter, page
-from activity.record import masked, record
+from activity.record import record
 from activity.types import TRAITS, ActivityType, ActorKind, Level, Origin, Result, traits
 
 pytestmark = pytest.mark.django_db

@@ -4,14 +4,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from activity import anchors, chain, pruning, triggers, verification
+from activity.anchors import Anchor
 from activity.models import ActivityLog, PrunedSegment
 from activity.pruning import prune
 from activity.record import record
@@ -166,25 +166,18 @@ def test_nobody_else_may_delete_while_rows_are_pruned(log: Log) -> None:
     assert is_whole()
 
 
-class Stop(Exception):
-    """Something goes wrong."""
-
-
-def test_pruning_that_fails_leaves_everything(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pruning_that_fails_leaves_everything(log: Log) -> None:
     write(20)
-
-    @contextmanager
-    def failing() -> Iterator[None]:
-        with deletion_allowed():
-            yield
-            raise Stop
-
-    deletion_allowed = triggers.deletion_allowed
-    monkeypatch.setattr(triggers, "deletion_allowed", failing)
-    with pytest.raises(Stop):
+    with connection.cursor() as cursor:  # a disk that is full when half of it is done
+        cursor.execute(
+            f"CREATE TRIGGER disk_full AFTER DELETE ON {triggers.LOG} WHEN OLD.id = 9"
+            " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+    with pytest.raises(IntegrityError, match="disk full"):
         prune(ONLY_EVENTS, TWO_DAYS_LATER)
     assert (len(left()), PrunedSegment.objects.count()) == (20, 0)
     assert is_whole()
+    assert triggers.missing() == []
 
 
 PRUNE_SLOWLY = """
@@ -248,16 +241,17 @@ def test_writing_pruning_and_verifying_get_on_with_each_other(log: Log, monkeypa
     assert is_whole()
 
 
-def test_what_is_pruned_between_two_looks_is_looked_at_again(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_pruned_while_it_is_looked_at_is_looked_at_again(log: Log) -> None:
     write(20)
-    rows_after, looks = chain.rows_after, []
+    begun = []
 
-    def pruned_first(*asked: Any) -> Iterator[tuple[Any, ...]]:
-        looks.append(asked)
-        if len(looks) == 1:
-            prune(ONLY_EVENTS, TWO_DAYS_LATER)  # which looks as well
-        return rows_after(*asked)
+    def pruned_meanwhile() -> Iterator[Anchor]:
+        """Anchors are asked for after the segments."""
+        begun.append(left())
+        prune(ONLY_EVENTS, TWO_DAYS_LATER)
+        yield from ()
 
-    monkeypatch.setattr(chain, "rows_after", pruned_first)
-    assert is_whole()
-    assert len(looks) == 3
+    verdict = verification.verify(anchored=pruned_meanwhile())
+    assert begun == [list(range(1, 21))]
+    assert (verdict.is_whole, verdict.rows) == (True, ActivityLog.objects.count())
+    assert len(left()) < 20

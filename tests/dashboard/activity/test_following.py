@@ -4,7 +4,6 @@ import html
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -14,25 +13,9 @@ from activity.record import record
 from activity.types import ActivityType
 from dashboard.views.activity import MOST_AT_ONCE, PAGE
 from tests.dashboard import fleet
-from tests.dashboard.activity_log import AT, browser_of, ids, shown, told, total, varied
+from tests.dashboard.activity.log import AT, ids, shown, told, total
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def admin(administrator: Any) -> Client:
-    return browser_of(administrator)
-
-
-@pytest.fixture
-def administrator(db: None, django_user_model: Any) -> Any:
-    """Without a password, which takes its time."""
-    return django_user_model.objects.create_superuser("admin")
-
-
-@pytest.fixture
-def rows(db: None) -> list[ActivityLog]:
-    return varied()
 
 
 # Pages -------------------------------------------------------------------------------------------

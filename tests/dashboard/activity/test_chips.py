@@ -2,7 +2,6 @@
 
 import html
 import re
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -11,26 +10,10 @@ from activity.models import ActivityLog
 from activity.record import record
 from activity.types import ActivityType
 from tests.dashboard import fleet
-from tests.dashboard.activity_log import AT, browser_of, ids, shown, varied
+from tests.dashboard.activity.log import AT, ids, shown
 from tests.dashboard.fleet import container
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def admin(administrator: Any) -> Client:
-    return browser_of(administrator)
-
-
-@pytest.fixture
-def administrator(db: None, django_user_model: Any) -> Any:
-    """Without a password, which takes its time."""
-    return django_user_model.objects.create_superuser("admin")
-
-
-@pytest.fixture
-def rows(db: None) -> list[ActivityLog]:
-    return varied()
 
 
 # Chips -------------------------------------------------------------------------------------------

@@ -17,25 +17,9 @@ from activity.queries import MOST_SEARCHED
 from activity.record import record
 from activity.types import ActivityType, ActorKind, Origin
 from tests.activity.bulk import bulk
-from tests.dashboard.activity_log import AT, browser_of, exports, from_file, ids, shown, total, varied
+from tests.dashboard.activity.log import AT, exports, from_file, ids, shown, total
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def admin(administrator: Any) -> Client:
-    return browser_of(administrator)
-
-
-@pytest.fixture
-def administrator(db: None, django_user_model: Any) -> Any:
-    """Without a password, which takes its time."""
-    return django_user_model.objects.create_superuser("admin")
-
-
-@pytest.fixture
-def rows(db: None) -> list[ActivityLog]:
-    return varied()
 
 
 # One filter, many faces --------------------------------------------------------------------------

@@ -13,25 +13,9 @@ from dashboard import tokens
 from dashboard.models import Scope
 from metrics.models import Tag
 from tests.dashboard import fleet
-from tests.dashboard.activity_log import browser_of, exports, from_file, ids, shown, total, varied
+from tests.dashboard.activity.log import browser_of, exports, from_file, ids, shown, total
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def admin(administrator: Any) -> Client:
-    return browser_of(administrator)
-
-
-@pytest.fixture
-def administrator(db: None, django_user_model: Any) -> Any:
-    """Without a password, which takes its time."""
-    return django_user_model.objects.create_superuser("admin")
-
-
-@pytest.fixture
-def rows(db: None) -> list[ActivityLog]:
-    return varied()
 
 
 BEGIN = "since=2026-01-31T12:00&until=2026-01-31T12:08"
