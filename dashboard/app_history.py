@@ -2,26 +2,23 @@
 
 from datetime import UTC, datetime
 
-from django.conf import settings
-
 from activity.queries import ActivityFilter
 from dashboard import app_charts, history
 from dashboard.charts import Axis, Chart, is_known
 from dashboard.history import MOST_MARKS
 from dashboard.templatetags.units import binary_bytes, byte_rate, load, number, percent
-from metrics import app_queries, periods
+from metrics import app_queries, retention
 from metrics.app_queries import AppRow
+from metrics.periods import Span
 
 
-def charts_of(row: AppRow, period: str, at: datetime) -> list[Chart]:
-    """Every chart that there is something to draw for. Raises periods.UnknownPeriod."""
-    interval = settings.TOMO["poll_seconds"]
-    span = periods.span(period, at.timestamp(), interval=interval)
-    start = datetime.fromtimestamp(span.start, UTC)
-    events = ActivityFilter(app_id=row.app.pk, since=start, until=at).rows()[:MOST_MARKS]
+def charts_of(row: AppRow, span: Span, at: datetime) -> list[Chart]:
+    """Every chart that there is something to draw for."""
+    start, end = datetime.fromtimestamp(span.start, UTC), datetime.fromtimestamp(span.end, UTC)
+    events = ActivityFilter(app_id=row.app.pk, since=start, until=min(end, at)).rows()[:MOST_MARKS]
     axis = Axis(start, span.step, span.points, history.zone(at), list(history.marks(events)))
     series = app_queries.app_series(row.app, span)
-    shows_band = span.step > interval
+    shows_band = span.step > retention.interval_seconds()
     cores = row.app.server.state.facts.get("cores")
     found = [
         Chart("cpu", "CPU", _cpu(row), "cores", app_charts.cpu(axis, series, shows_band=shows_band)),

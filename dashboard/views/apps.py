@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
 
@@ -13,10 +12,11 @@ from dashboard.app_table import app_table
 from dashboard.charts import Chart
 from dashboard.requests import Request
 from dashboard.server_table import chosen_period
-from metrics import app_queries, periods
+from dashboard.views.charts import chart_table, shown_range
+from metrics import app_queries
 from metrics.app_queries import AppRow
 from metrics.models import Condition, Server
-from metrics.periods import LABELS, UnknownPeriod
+from metrics.periods import LABELS
 
 RECENT = 15
 MOST_CARDS = 5
@@ -33,14 +33,15 @@ def app_list(request: Request) -> HttpResponse:
 def app(request: Request, server_id: int, app_id: int) -> HttpResponse:
     at = datetime.now(UTC)
     row = _row(request, server_id, app_id, at)
-    period = chosen_period(request.GET, at)
+    shown = shown_range(request, at)
     cards = list(row.app.crash_cards.all()[:MOST_CARDS])
     context: dict[str, Any] = {
         "row": row,
         "app": row.app,
         "server": row.app.server,
         "state": row.app.server.state,
-        "period": period,
+        "range": shown,
+        "period": shown.period,
         "periods": LABELS,
         "cards": cards,
         "newest": cards[0] if cards and row.condition == Condition.ERROR else None,
@@ -49,25 +50,18 @@ def app(request: Request, server_id: int, app_id: int) -> HttpResponse:
     }
     if request.htmx:
         return render(request, "apps/live.html", context)
-    found = app_history.charts_of(row, period, at)
-    step = periods.span(period, at.timestamp(), interval=settings.TOMO["poll_seconds"]).step
-    context |= {"chart_seconds": step, "charts": found, "figures": history.figures(found)}
-    context["zone"] = history.zone_name(at)
+    context |= history.charts_context(app_history.charts_of(row, shown.span, at), shown, at)
     return render(request, "apps/page.html", context)
 
 
 def charts(request: Request, server_id: int, app_id: int) -> HttpResponse:
-    """The figures alone, for the live refresh."""
+    """The figures alone, for the live refresh and for zooming."""
     return JsonResponse({"charts": history.figures(_charts(request, server_id, app_id))})
 
 
 def table(request: Request, server_id: int, app_id: int, chart: str) -> HttpResponse:
     """The table behind one chart."""
-    found = next((one for one in _charts(request, server_id, app_id) if one.name == chart), None)
-    if found is None:
-        raise Http404
-    heading, rows = history.table(found)
-    return render(request, "servers/chart_table.html", {"chart": found, "heading": heading, "rows": rows})
+    return chart_table(request, _charts(request, server_id, app_id), chart)
 
 
 def _row(request: Request, server_id: int, app_id: int, at: datetime) -> AppRow:
@@ -90,7 +84,4 @@ def _siblings(request: Request, row: AppRow, at: datetime) -> list[AppRow]:
 
 def _charts(request: Request, server_id: int, app_id: int) -> list[Chart]:
     at = datetime.now(UTC)
-    try:
-        return app_history.charts_of(_row(request, server_id, app_id, at), chosen_period(request.GET, at), at)
-    except UnknownPeriod as wrong:
-        raise Http404 from wrong
+    return app_history.charts_of(_row(request, server_id, app_id, at), shown_range(request, at).span, at)

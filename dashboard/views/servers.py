@@ -3,21 +3,22 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from activity.queries import ActivityFilter
 from dashboard import access, history
 from dashboard.app_table import server_apps
+from dashboard.charts import Chart
 from dashboard.forms import ServerForm
 from dashboard.requests import Request
 from dashboard.server_table import chosen_period, server_table
-from metrics import app_access, app_queries, periods, queries, servers
+from dashboard.views.charts import chart_table, shown_range
+from metrics import app_access, app_queries, queries, servers
 from metrics.models import Server
-from metrics.periods import LABELS, UnknownPeriod
+from metrics.periods import LABELS
 from metrics.queries import ServerRow
 
 RECENT = 15
@@ -26,52 +27,44 @@ RECENT = 15
 def server_list(request: Request) -> HttpResponse:
     at = datetime.now(UTC)
     visible = Server.objects.visible_to(request.user)
-    rows, apps = queries.server_rows(visible, at), app_queries.app_counts_by_server(visible, at)
-    period = chosen_period(request.GET, at)
-    context = {"table": server_table(rows, apps, request.GET.dict(), period, at), "period": period, "periods": LABELS}
+    period, apps = chosen_period(request.GET, at), app_queries.app_counts_by_server(visible, at)
+    table = server_table(visible, visible.count(), apps, request.GET.dict(), period, at)
+    context = {"table": table, "period": period, "periods": LABELS}
     return render(request, "servers/table.html" if request.htmx else "servers/list.html", context)
 
 
 def server(request: Request, server_id: int) -> HttpResponse:
     at = datetime.now(UTC)
-    row = _row(request, server_id, at)
-    period = chosen_period(request.GET, at)
+    row, shown = _row(request, server_id, at), shown_range(request, at)
     context: dict[str, Any] = {
         "row": row,
         "server": row.server,
         "state": row.server.state,
-        "period": period,
+        "range": shown,
+        "period": shown.period,
         "periods": LABELS,
         "parts": history.part_rows(row),
         "activities": ActivityFilter(server_id=server_id).rows()[:RECENT],
-        "apps": server_apps(row, period, at),
+        "apps": server_apps(row, shown.period or "24h", at),
         "apps_explanation": app_access.explanation(row.server.state.apps_way),
         "helper_lines": app_access.helper_lines(),
         "group_line": app_access.group_line(row.server.username),
-        "period_label": LABELS[period],
+        "period_label": LABELS[shown.period or "24h"],
     }
     if request.htmx:
         return render(request, "servers/live.html", context)
-    found = history.server_charts(row, period, at)
-    step = periods.span(period, at.timestamp(), interval=settings.TOMO["poll_seconds"]).step
-    context |= {"chart_seconds": step, "charts": found, "figures": history.figures(found)}
-    context["zone"] = history.zone_name(at)
+    context |= history.charts_context(history.server_charts(row, shown.span, at), shown, at)
     return render(request, "servers/page.html", context)
 
 
 def charts(request: Request, server_id: int) -> HttpResponse:
-    """The figures alone, for the live refresh."""
-    at = datetime.now(UTC)
-    return JsonResponse({"charts": history.figures(_charts(request, server_id, at))})
+    """The figures alone, for the live refresh and for zooming."""
+    return JsonResponse({"charts": history.figures(_charts(request, server_id))})
 
 
 def table(request: Request, server_id: int, chart: str) -> HttpResponse:
     """The table behind one chart."""
-    found = next((one for one in _charts(request, server_id, datetime.now(UTC)) if one.name == chart), None)
-    if found is None:
-        raise Http404
-    heading, rows = history.table(found)
-    return render(request, "servers/chart_table.html", {"chart": found, "heading": heading, "rows": rows})
+    return chart_table(request, _charts(request, server_id), chart)
 
 
 @access.only(access.is_administrator)
@@ -128,8 +121,6 @@ def _row(request: Request, server_id: int, at: datetime) -> ServerRow:
     return queries.server_row(_server(request, server_id), at)
 
 
-def _charts(request: Request, server_id: int, at: datetime) -> list[Any]:
-    try:
-        return history.server_charts(_row(request, server_id, at), chosen_period(request.GET, at), at)
-    except UnknownPeriod as wrong:
-        raise Http404 from wrong
+def _charts(request: Request, server_id: int) -> list[Chart]:
+    at = datetime.now(UTC)
+    return history.server_charts(_row(request, server_id, at), shown_range(request, at).span, at)
