@@ -101,16 +101,17 @@ def _fitting(start: float, end: float, now: float, interval: int, kept: Kept, mo
     """In the narrowest steps that give at most so many points and for which there is a resolution that reaches back so
     far; never narrower than the interval between polls. Single samples are not merged: their buckets are there."""
     narrowest = next(step for step in STEPS if step >= interval)
-    for finest in RESOLUTIONS:
+    reaching_back = [one for one in RESOLUTIONS if now - kept.get(one, now) <= start] or [RESOLUTIONS[-1]]
+    for finest in reaching_back:
         step = next(
             step
             for step in STEPS
             if (step >= max(narrowest, finest.seconds) and (end - start) / step <= most_points) or step == STEPS[-1]
         )
-        reaches_back = now - kept.get(finest, now) <= start
-        if reaches_back and (finest.seconds or step == narrowest):
+        if finest.seconds or step == narrowest:
             break
-    coarsest = next(one for one in reversed(RESOLUTIONS) if finest is one or (one.seconds and step % one.seconds == 0))
+    fitting = (one for one in reversed(reaching_back) if one.seconds and step % one.seconds == 0)
+    coarsest = next(fitting, finest)
     last = (int(end) // step + 1) * step
     length = max(-(-(end - start) // step), 1)
     return Span(int(last - length * step), last, step, coarsest, min(end, last))
