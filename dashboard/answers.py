@@ -26,7 +26,7 @@ def summary(caller: Caller, _given: Mapping[str, str]) -> dict[str, Any]:
 
 def servers(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
     limit, offset = _limits(given, MOST_ROWS)
-    wanted = caller.servers.order_by("name", "pk")
+    wanted = caller.servers.order_by("name", "pk").prefetch_related("tags")
     rows = queries.server_rows(wanted[offset : offset + limit], caller.at)
     return _listed("servers", [wire.server(row) for row in rows], wanted.count(), limit, offset)
 

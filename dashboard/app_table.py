@@ -1,6 +1,6 @@
 """The table of apps: searched, filtered, sorted and paged by the database, a sparkline for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Lower
 
-from dashboard.server_table import Column, number_of, spark_span
+from dashboard.server_table import Column, number_of, spark_span, text_of
 from metrics import app_queries
 from metrics.app_queries import UNKNOWN, AppCounts, AppRow
 from metrics.models import Condition, Server, Tag
@@ -26,7 +26,6 @@ def _current(figure: str) -> Case:
 
 PAGE = 100
 MOST_BROKEN = 5
-LONGEST_TEXT = 100
 STATES: tuple[str, ...] = (*Condition.values, UNKNOWN)
 TROUBLE_FIRST = (Condition.ERROR, Condition.RUNNING, Condition.STOPPED, UNKNOWN)
 SORTS: Mapping[str, Any] = {
@@ -54,7 +53,8 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class AppTable:
-    """A page of rows with the sparkline of each; `shown` of `total` apps match what is asked for."""
+    """A page of rows with the sparkline of each; `shown` of `total` apps match what is asked for. `tags` and `servers`
+    are looked up where they are listed."""
 
     rows: Sequence[tuple[AppRow, Sequence[float | None]]]
     columns: Sequence[Column]
@@ -68,8 +68,8 @@ class AppTable:
     sort: str
     page: int
     period: str
-    tags: Sequence[str]
-    servers: Sequence[tuple[int, str]]
+    tags: Iterable[str]
+    servers: Iterable[tuple[int, str]]
 
     @property
     def is_filtered(self) -> bool:
@@ -103,8 +103,8 @@ class AppTable:
 def app_table(servers: ServerQuerySet, asked: Mapping[str, str], period: str, at: datetime) -> AppTable:
     """What of these servers' apps is asked for by q, server, tag, state, sort and page; a sort with a dash in front
     goes down."""
-    text = asked.get("q", "").replace("\0", "").strip()[:LONGEST_TEXT]
-    tag, state, sort = asked.get("tag", ""), asked.get("state", ""), asked.get("sort", "name")
+    text, tag = text_of(asked, "q"), text_of(asked, "tag")
+    state, sort = asked.get("state", ""), asked.get("sort", "name")
     server = number_of(asked.get("server", ""))
     apps = app_queries.apps_of(servers, at).present()
     counts = app_queries.app_counts(servers, at)
@@ -126,8 +126,8 @@ def app_table(servers: ServerQuerySet, asked: Mapping[str, str], period: str, at
         sort=sort,
         page=page,
         period=period,
-        tags=list(Tag.objects.filter(servers__apps__isnull=False).distinct().values_list("name", flat=True)),
-        servers=list(servers.filter(apps__removed_at=None, apps__isnull=False).distinct().values_list("pk", "name")),
+        tags=Tag.objects.filter(servers__apps__isnull=False).distinct().values_list("name", flat=True),
+        servers=servers.filter(apps__removed_at=None, apps__isnull=False).distinct().values_list("pk", "name"),
     )
     columns = [_column(table, key, label, style) for key, label, style in COLUMNS]
     return AppTable(**vars(table) | {"columns": columns})

@@ -29,9 +29,9 @@ class Range:
 
 
 def chosen(asked: Mapping[str, str], at: datetime) -> Range:
-    """The range of an address: `from` and `to`, where it has them, else its period. Raises WrongRange."""
+    """The range of an address: `from` and `to` (or now), where it has them, else its period. Raises WrongRange."""
     if asked.get("from") or asked.get("to"):
-        return _free(_instant(asked, "from"), _instant(asked, "to"), at)
+        return _free(_instant(asked, "from"), _instant(asked, "to") if asked.get("to") else at, at)
     period = chosen_period(asked, at)
     span = samples.period_span(period, at)
     start, end = _instants(span)

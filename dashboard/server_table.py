@@ -1,11 +1,12 @@
 """The table of servers: searched, filtered, sorted and paged by the database, a sparkline for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from django.core.cache import cache
 from django.db.models import Case, Count, F, FloatField, Q, Value, When
 from django.db.models.functions import Cast, Lower
 
@@ -19,6 +20,7 @@ from metrics.queries import ServerRow
 PAGE = 100
 SPARK_POINTS = 60
 LONGEST_TEXT = 100
+LOOK_SECONDS = 60  # after which it is looked again whether there is a history by now
 STATUS_ORDER = [Status.OFFLINE, Status.PENDING, Status.PAUSED, Status.ONLINE]
 
 
@@ -67,7 +69,8 @@ class Column:
 
 @dataclass(frozen=True)
 class ServerTable:
-    """A page of rows with the sparkline of each; `shown` of `total` servers match what is asked for."""
+    """A page of rows with the sparkline of each; `shown` of `total` servers match what is asked for. `tags` are looked
+    up where they are listed."""
 
     rows: Sequence[tuple[ServerRow, Sequence[float | None]]]
     columns: Sequence[Column]
@@ -80,7 +83,7 @@ class ServerTable:
     sort: str
     page: int
     period: str
-    tags: Sequence[str]
+    tags: Iterable[str]
 
     @property
     def is_filtered(self) -> bool:
@@ -120,13 +123,13 @@ def server_table(
         apps=apps,
         total=total,
         shown=total,
-        text=asked.get("q", "").replace("\0", "").strip()[:LONGEST_TEXT],
-        tag=asked.get("tag", ""),
-        status=asked.get("status", ""),
+        text=text_of(asked, "q"),
+        tag=text_of(asked, "tag"),
+        status=text_of(asked, "status"),
         sort=asked.get("sort", "name"),
         page=1,
         period=period,
-        tags=list(Tag.objects.filter(servers__isnull=False).distinct().values_list("name", flat=True)),
+        tags=Tag.objects.filter(servers__isnull=False).distinct().values_list("name", flat=True),
     )
     wanted = _wanted(servers, table)
     table = replace(table, shown=wanted.count() if table.is_filtered else total)
@@ -147,7 +150,13 @@ def chosen_period(asked: Mapping[str, str], at: datetime) -> str:
     period = asked.get("period", "")
     if period in periods.PERIODS:
         return period
-    return "24h" if queries.has_history(3 * 3600, at) else "1h"
+    has_history = cache.get_or_set("has_history", lambda: queries.has_history(3 * 3600, at), LOOK_SECONDS)
+    return "24h" if has_history else "1h"
+
+
+def text_of(asked: Mapping[str, str], name: str) -> str:
+    """As the database can look for it."""
+    return asked.get(name, "").replace("\0", "").strip()[:LONGEST_TEXT]
 
 
 def number_of(text: str) -> int | None:

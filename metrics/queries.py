@@ -49,7 +49,6 @@ class ServerRow:
 
     server: Server
     status: Status
-    tags: tuple[str, ...]
     latest: LatestServerMetrics | None
     is_fresh: bool
     age: timedelta | None
@@ -57,6 +56,11 @@ class ServerRow:
     @property
     def name(self) -> str:
         return self.server.name
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """A query each, unless they came with the servers."""
+        return tuple(tag.name for tag in self.server.tags.all())
 
     @property
     def traffic(self) -> float | None:
@@ -128,7 +132,7 @@ def is_fresh(at: datetime) -> Q:
 
 
 def server_rows(servers: ServerQuerySet, at: datetime) -> list[ServerRow]:
-    """These servers with their newest samples: two queries, however many they are."""
+    """These servers with their newest samples: one query, however many they are."""
     return [_row(server, at) for server in servers.with_latest()]
 
 
@@ -241,10 +245,10 @@ def fleet_sparklines(span: Span) -> dict[str, list[float | None]]:
 
 
 def has_history(seconds: int, at: datetime) -> bool:
-    """Whether the oldest that is kept is older than that."""
+    """Whether anything that is kept is older than that."""
     tables = (table_of(ServerMetrics, resolution) for resolution in (DAY, RAW))
-    oldest = (table._default_manager.order_by("pk").values_list("pk", flat=True).first() for table in tables)
-    return any(key is not None and key < first_key(int(at.timestamp()) - seconds) for key in oldest)
+    before = first_key(int(at.timestamp()) - seconds)
+    return any(table._default_manager.filter(pk__lt=before).exists() for table in tables)
 
 
 SAMPLES_OF: dict[type[Part], type[models.Model]] = {
@@ -260,7 +264,6 @@ def _row(server: Server, at: datetime) -> ServerRow:
     return ServerRow(
         server=server,
         status=server.status,
-        tags=tuple(tag.name for tag in server.tags.all()),
         latest=getattr(server, "latest", None),
         is_fresh=server.status == Status.ONLINE and state.is_fresh(at, interval()),
         age=age,

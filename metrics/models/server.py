@@ -59,7 +59,7 @@ class ServerQuerySet(models.QuerySet["Server"]):
         return self.annotate(share=models.F("id") % pollers).filter(share=number) if pollers > 1 else self
 
     def with_latest(self) -> Self:
-        return self.select_related("state", "latest").prefetch_related("tags")
+        return self.select_related("state", "latest")
 
 
 class Server(models.Model):

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from activity.record import record
 from activity.types import ActivityType
-from metrics import store
+from metrics import retention
 from metrics.models import App, ContainerMetrics, Server
 from metrics.probe.reading import AppsStatus, EngineAnswer, Health, State
 from tests.dashboard import fleet
@@ -71,6 +71,7 @@ def test_without_apps_the_page_says_so(admin_browser: Client) -> None:
         ("q=web-01+mysql", []),
         ("q=%25", []),
         ("q=%00", ["backup", "cache", "mysql", "shop/web"]),
+        ("tag=%00&state=%00&server=%00", ["backup", "cache", "mysql", "shop/web"]),
         ("tag=frontend", ["backup", "shop/web"]),
         ("tag=backend&state=running", []),
         ("tag=nonsense", []),
@@ -608,8 +609,8 @@ def test_older_pages_are_of_the_same_app(admin_browser: Client, two_stopped: App
 
 def test_the_log_knows_apps_that_are_gone(admin_browser: Client, two_stopped: App) -> None:
     gone = two_stopped.pk
-    App.objects.filter(pk=gone).update(removed_at=datetime.now(UTC) - timedelta(days=1))
-    store.prune(datetime.now(UTC))
+    App.objects.filter(pk=gone).update(removed_at=datetime.now(UTC) - timedelta(days=396))
+    retention.prune(datetime.now(UTC), lambda: False)
     assert not App.objects.filter(pk=gone).exists()
     assert "App: web on web-01" in text(page(admin_browser, f"/activity?app={gone}"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from activity.models import ActivityLog
 from metrics import keys, servers
-from metrics.models import Server, ServerState
+from metrics.models import LatestServerMetrics, Server, ServerState
 from metrics.models.credential import CredentialKind
 from metrics.models.server import ServerQuerySet, Transport
 from metrics.poller import Poller
@@ -57,6 +57,11 @@ def _prepared(server: Server, secret: Secret, shown: list[dict[str, str]]) -> Se
 
 def state(server: Server) -> ServerState:
     return ServerState.objects.get(server=server)
+
+
+def latest(server: Server) -> LatestServerMetrics:
+    """Its newest figures."""
+    return LatestServerMetrics.objects.get(server=server)
 
 
 def told(server: Server) -> list[str]:

@@ -516,33 +516,6 @@ def test_a_container_without_figures_has_a_sample_of_its_state(server: Server) -
     assert (row.status, row.restart_count, row.cpu_percent, row.memory_used_bytes) == (State.EXITED, 3, None, None)
 
 
-# How long it is kept -----------------------------------------------------------------------------------------
-
-
-def test_pruning_takes_removed_apps_with_all_they_have(server: Server) -> None:
-    polls(server, listed(WEB, DB), listed(WEB, exited("db", 1)), listed(WEB))
-    assert CrashCard.objects.count() == 1
-    store.prune(at(2))
-    assert App.objects.count() == 2
-    store.prune(at(2) + timedelta(seconds=1))
-    assert [one.name for one in App.objects.all()] == ["web"]
-    assert (Instance.objects.count(), CrashCard.objects.count()) == (1, 0)
-    assert ("db", "uninstalled") in news()
-
-
-def test_pruning_takes_replaced_containers_and_leaves_the_app(server: Server) -> None:
-    polls(server, listed(WEB), listed(anew(WEB)))
-    store.prune(at(3))
-    assert [one.container_id for one in app("web").containers.all()] == [anew(WEB).id]
-
-
-def test_pruning_takes_old_samples_of_apps_that_are_there(server: Server) -> None:
-    polls(server, *[listed(WEB)] * 4)
-    store.prune(at(2))
-    assert samples() == [("web", 2), ("web", 3)]
-    assert present() == {"web": "running"}
-
-
 # Running, stopped or error -------------------------------------------------------------------------------------
 
 

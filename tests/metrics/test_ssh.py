@@ -22,7 +22,7 @@ from metrics.servers import Secret
 from metrics.ssh import SSHConnection, Target
 from metrics.store import Polled
 from tests.conftest import AT
-from tests.metrics.fleet import INTERVAL, a_poller, host_key, key_secret, poll_round, state, told, watched
+from tests.metrics.fleet import INTERVAL, a_poller, host_key, key_secret, latest, poll_round, state, told, watched
 from tests.metrics.leftovers import nothing_left_over
 from tests.sshd import Sshd
 
@@ -312,7 +312,7 @@ def test_a_restart_between_two_polls_costs_none(server: Server, sshd: Sshd) -> N
     assert state(server).failures == 0
     assert told(server)[-1] == "server_connected"
     assert "server_disconnected" not in told(server)
-    assert state(server).latest.cpu_percent is not None
+    assert latest(server).cpu_percent is not None
 
 
 def test_a_stopped_server_is_lost_once_and_comes_back_by_itself(server: Server, sshd: Sshd) -> None:
@@ -338,10 +338,10 @@ def test_a_rebooted_server_is_told_and_its_sample_has_no_rates(server: Server) -
         now.boot_id = "11111111-2222-3333-4444-555555555555"
         now.save()
         poll_round(poller, AT + INTERVAL)
-    latest = state(server).latest
+    figures = latest(server)
     assert told(server)[-1] == "server_rebooted"
-    assert latest.memory_used_bytes
-    assert (latest.cpu_percent, latest.network_rx_bytes_per_second, latest.measured_seconds) == (None, None, None)
+    assert figures.memory_used_bytes
+    assert (figures.cpu_percent, figures.network_rx_bytes_per_second, figures.measured_seconds) == (None, None, None)
 
 
 def test_a_refused_key_is_tried_three_times_and_then_every_five_minutes(

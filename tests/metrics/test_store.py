@@ -1,4 +1,4 @@
-"""Polls are stored whole or not at all, in small numbers, and for as long as they are wanted."""
+"""Polls are stored whole or not at all, and in small numbers."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, models
 
 from activity.models import ActivityLog
-from metrics import bulk, sample_rows, store
+from metrics import sample_rows, store
 from metrics.collect import Collected
 from metrics.failures import Failure, Reason
 from metrics.models import (
@@ -30,7 +30,7 @@ from metrics.probe.reading import CpuTimes, DiskCounters, InterfaceCounters, Mem
 from metrics.probe.reading import Filesystem as SeenFilesystem
 from metrics.store import Polled
 from tests.conftest import AT
-from tests.metrics.fleet import INTERVAL, state, told
+from tests.metrics.fleet import INTERVAL, latest, state, told
 from tests.metrics.probe.answers import ASKED, NAMES, capture, of
 
 HIGHEST = 2**63 - 1
@@ -59,12 +59,6 @@ def polled(server: Server, outcome: Reading | Failure, at: datetime = AT) -> Pol
 
 def keep(server: Server, outcome: Reading | Failure, at: datetime = AT) -> None:
     store.save([polled(server, outcome, at)], INTERVAL)
-
-
-def latest(server: Server) -> ServerMetrics:
-    found = state(server).latest
-    assert found
-    return found
 
 
 def later(reading: Reading, seconds: float, **changed: Any) -> Reading:
@@ -136,7 +130,7 @@ def test_what_was_not_seen_is_null(server: Server) -> None:
     keep(server, Reading(uptime_seconds=5.0))
     row = latest(server)
     unknown = [field.name for field in row._meta.concrete_fields if getattr(row, field.attname) is None]
-    assert set(unknown) == {field.name for field in row._meta.concrete_fields} - {"id", "uptime_seconds"}
+    assert set(unknown) == {field.name for field in row._meta.concrete_fields} - {"server", "slot", "uptime_seconds"}
     assert (row.memory_percent, row.swap_percent, row.disk_percent, row.core_percents) == (None, None, None, [])
 
 
@@ -214,10 +208,10 @@ def test_a_poll_of_a_server_deleted_meanwhile_is_dropped(server: Server) -> None
 
 def test_a_failed_poll_stores_no_sample(server: Server) -> None:
     keep(server, of("debian-12"))
-    before = latest(server).pk
+    before = latest(server).timestamp
     keep(server, Failure(Reason.TIMEOUT, "192.0.2.1:22"), LATER)
     assert ServerMetrics.objects.count() == 1
-    assert (state(server).latest_id, state(server).polled_at) == (before, AT)
+    assert (latest(server).timestamp, state(server).polled_at) == (before, AT)
 
 
 def test_an_explanation_fits_its_column(server: Server) -> None:
@@ -301,58 +295,6 @@ def test_a_skew_that_is_none_is_unknown(server: Server, booted_at: int | None) -
     assert state(server).clock_skew_seconds is None
 
 
-# How long it is kept ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def day(server: Server) -> datetime:
-    """A day of samples, one in ten minutes, from AT on; gives its end."""
-    bulk.insert(
-        ServerMetrics,
-        [
-            (slot_key(slot_at(AT) + 600 * n, server.pk), *[None] * (len(ServerMetrics._meta.concrete_fields) - 1))
-            for n in range(144)
-        ],
-    )
-    return AT + timedelta(days=1)
-
-
-def test_pruning_deletes_an_hour_at_most_at_once(day: datetime) -> None:
-    assert store.prune(day) == 6
-    assert ServerMetrics.objects.count() == 138
-    assert min(row.timestamp for row in ServerMetrics.objects.all()) == AT + timedelta(hours=1)
-
-
-def test_pruning_leaves_what_is_not_older(day: datetime) -> None:
-    before = AT + timedelta(minutes=25)
-    assert store.prune(before) == 3
-    assert store.prune(before) == 0
-    assert min(row.timestamp for row in ServerMetrics.objects.all()) == AT + timedelta(minutes=30)
-
-
-def test_a_sample_of_that_very_instant_is_not_older(day: datetime) -> None:
-    assert store.prune(AT) == 0
-    assert ServerMetrics.objects.count() == 144
-
-
-def test_pruning_again_and_again_ends_with_what_is_wanted(day: datetime) -> None:
-    while store.prune(AT + timedelta(hours=20)):
-        pass
-    assert ServerMetrics.objects.count() == 24
-
-
-def test_pruning_reaches_every_table(server: Server) -> None:
-    keep(server, of("raspberry-pi"))
-    assert all(count for count in rows()[:4])
-    while store.prune(AT + timedelta(days=1)):
-        pass
-    assert rows()[:4] == [0] * 4
-
-
-def test_pruning_an_empty_table_is_nothing(db: None) -> None:
-    assert store.prune(AT) == 0
-
-
 # Numbers in their columns ------------------------------------------------------------------------------------
 
 
@@ -419,10 +361,3 @@ def test_unknown_stays_unknown_both_ways(field: Any) -> None:
 def test_cores_are_kept_in_half_percents() -> None:
     row = ServerMetrics(cores_percent=sample_rows.core_bytes({0: 12.26, 2: 100.0, 3: 0.0}))
     assert row.core_percents == [12.5, None, 100.0, 0.0]
-
-
-def test_parts_that_were_not_seen_for_as_long_as_samples_are_kept_go(server: Server) -> None:
-    for name, seen_at in (("old", AT - timedelta(days=2)), ("new", AT)):
-        Interface.objects.create(server=server, name=name, added_at=seen_at, seen_at=seen_at)
-    store.prune(AT - timedelta(days=1))
-    assert [part.name for part in Interface.objects.filter(name__in=("old", "new"))] == ["new"]

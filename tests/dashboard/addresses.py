@@ -1,0 +1,78 @@
+"""What can be looked at, how many queries each costs, and a fleet with a history to look at."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.test import Client
+
+from metrics import rollups
+from metrics.models import Server, ServerMetrics
+from metrics.models.fields import slot_at, slot_key
+from metrics.probe.reading import Container
+from tests.dashboard import fleet
+from tests.dashboard.fleet import container, exited
+
+SERVER, APP = "/servers/{server}", "/servers/{server}/apps/{app}"
+API_SERVER, API_APP = "/api/v1/servers/{server}", "/api/v1/servers/{server}/apps/{app}"
+RANGE = "from={begin}&to={end}"
+
+# Each for an administrator who has looked at it before; two are the session's.
+PAGES = {
+    "/": 10,
+    "/servers": 7,
+    "/servers?q=web+debian&tag=even&status=online&sort=-memory": 8,
+    SERVER: 20,
+    f"{SERVER}?period=30d": 20,
+    f"{SERVER}?{RANGE}": 20,
+    f"{SERVER}/charts?period=7d": 20,
+    f"{SERVER}/table/cpu?period=24h": 20,
+    "/apps": 9,
+    "/apps?q=web&tag=even&state=error&sort=-cpu": 9,
+    APP: 10,
+    f"{APP}?{RANGE}": 10,
+    f"{APP}/charts?period=7d": 10,
+    f"{APP}/table/cpu?period=24h": 10,
+    "/activity": 6,
+    "/api/v1/summary": 6,
+    "/api/v1/servers": 5,
+    API_SERVER: 5,
+    f"{API_SERVER}/metrics?period=30d": 5,
+    f"{API_SERVER}/metrics?{RANGE}": 5,
+    "/api/v1/apps": 5,
+    f"{API_SERVER}/apps": 5,
+    f"{API_APP}/metrics?period=30d": 5,
+    "/api/v1/activity": 5,
+}
+LIVE = {"/": 10, "/servers": 6, SERVER: 10, "/apps": 7, APP: 8, "/activity": 6}
+
+
+def grow(number: int) -> None:
+    """So many more servers of three apps each, of which one is in error; one of them is offline."""
+    begin = Server.objects.count()
+    for n in range(begin, begin + number):
+        server = fleet.with_apps(*_apps(), name=f"web-{n:03}", tags=("even" if n % 2 == 0 else "odd", f"rack-{n % 5}"))
+    fleet.failed(server, datetime.now(UTC))
+
+
+def _apps() -> list[Container]:
+    return [*(container(name, project="shop", service=name) for name in ("web", "db")), exited("job")]
+
+
+def with_history(days: int = 3) -> None:
+    """A sample an hour of the first server, rolled up."""
+    now, owner = datetime.now(UTC), Server.objects.earliest("pk").pk
+    ServerMetrics.objects.bulk_create(
+        ServerMetrics(id=slot_key(slot_at(now - timedelta(hours=n)), owner), cpu_percent=n) for n in range(1, days * 24)
+    )
+    rollups.roll(now, lambda: False)
+
+
+def filled(address: str) -> str:
+    """With the first server, its first app, and the last two days."""
+    server, now = Server.objects.earliest("pk"), datetime.now(UTC)
+    begin, end = (f"{one:%Y-%m-%dT%H:%M:%SZ}" for one in (now - timedelta(days=2), now))
+    return address.format(server=server.pk, app=server.apps.earliest("pk").pk, begin=begin, end=end)
+
+
+def look(browser: Client, address: str, *, is_live: bool = False) -> None:
+    response = browser.get(address, headers={"HX-Request": "true"} if is_live else {})
+    assert response.status_code == 200, (address, response.content)

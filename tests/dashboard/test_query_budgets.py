@@ -1,0 +1,27 @@
+"""What every page and endpoint costs in queries: a recorded number, however many servers there are."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests.dashboard.addresses import LIVE, PAGES, filled, grow, look
+
+pytestmark = pytest.mark.django_db
+
+
+def queries(browser: Client, address: str, *, is_live: bool) -> int:
+    """How many it costs whoever has looked at it before."""
+    address = filled(address)
+    look(browser, address, is_live=is_live)
+    with CaptureQueriesContext(connection) as asked:
+        look(browser, address, is_live=is_live)
+    return len(asked)
+
+
+def test_every_page_costs_its_number_of_queries_whatever_the_size_of_the_fleet(admin_browser: Client) -> None:
+    for number in (10, 30):
+        grow(number)
+        assert {one: queries(admin_browser, one, is_live=False) for one in PAGES} == PAGES
+        assert {one: queries(admin_browser, one, is_live=True) for one in LIVE} == LIVE
+    assert PAGES["/"] <= 10
