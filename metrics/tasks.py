@@ -56,8 +56,7 @@ def _this_process(name: str) -> Poller:
     if _poller is None or _poller.process != os.getpid():
         _poller = Poller(
             name=name,
-            number=settings.POLL_CLUSTERS.index(name),
-            pollers=len(settings.POLL_CLUSTERS),
+            site=settings.TOMO["site"],
             interval=timedelta(seconds=settings.TOMO["poll_seconds"]),
         )
     return _poller
