@@ -19,6 +19,7 @@ from metrics import crash_cards, room, store
 from metrics.collect import Collected, Wanted
 from metrics.connections import Connection, target
 from metrics.failures import Failure
+from metrics.meter import Meter
 from metrics.models import Heartbeat, Server
 from metrics.poll import Outcome, Poll, is_lost, run_poll, tell
 from metrics.probe import deltas
@@ -69,6 +70,7 @@ class Poller:
     def __post_init__(self) -> None:
         self.holder = f"{socket.gethostname()}:{self.process}:{time.time_ns()}"[-80:]
         self._lanes = _lanes()
+        self._meter = Meter(self.interval.total_seconds())
 
     def run(self, is_over: Callable[[], bool]) -> None:
         """Poll until `is_over` or until the lease is somebody else's."""
@@ -116,6 +118,8 @@ class Poller:
             if self._late:
                 Heartbeat.objects.filter(name=self.name).update(late_polls=F("late_polls") + self._late)
                 self._late = 0
+            if is_mine and (figures := self._meter.read()):
+                Heartbeat.objects.filter(name=self.name).update(servers_held=len(self._kept), **figures)
         else:
             is_mine = Heartbeat.objects.is_held(self.name, self.holder)
         if not is_mine:
@@ -177,6 +181,7 @@ class Poller:
                 self._kept[poll.server.pk] = _Kept(connection, poll.to, poll.server.access_revision, is_slow)
             self._late += (datetime.now(UTC) - poll.at) // self.interval
             polled.append(Polled(poll.server, poll.at, outcome, poll.actor))
+        self._meter.count(len(polled))
         for start in range(0, len(polled), AT_ONCE):
             self._store(polled[start : start + AT_ONCE])
 

@@ -15,7 +15,7 @@ from dashboard.app_table import server_apps
 from dashboard.forms import ServerForm
 from dashboard.requests import Request
 from dashboard.server_table import chosen_period, server_table
-from metrics import app_access, app_queries, periods, queries, servers
+from metrics import app_access, app_queries, costs, periods, queries, servers
 from metrics.models import Server
 from metrics.periods import LABELS, UnknownPeriod
 from metrics.queries import ServerRow
@@ -43,6 +43,7 @@ def server(request: Request, server_id: int) -> HttpResponse:
         "period": period,
         "periods": LABELS,
         "parts": history.part_rows(row),
+        "cost": costs.cost(row.server, at),
         "activities": ActivityFilter(server_id=server_id).rows()[:RECENT],
         "apps": server_apps(row, period, at),
         "apps_explanation": app_access.explanation(row.server.state.apps_way),

@@ -334,6 +334,22 @@ by_cli() {
   esac
 }
 
+# What watching has cost here since it began: the times of this shell and of what it started, and the clock ticks of its
+# SSH session.
+cost() {
+  echo "@@$nonce cost"
+  times
+  session=''
+  { read -r session </proc/$PPID/stat; } 2>/dev/null
+  case $session in
+    *' (sshd'* | *' (dropbear)'*)
+      # shellcheck disable=SC2086  # one figure a word
+      set -- ${session##*) }
+      echo "${12} ${13}"
+      ;;
+  esac
+}
+
 sample() {
   case $parts in *m*) look_for_mounts ;; esac
   look_for_containers
@@ -346,6 +362,7 @@ sample() {
   [ "$running" = "$listed" ] || containers
   listed=$running
   case $parts in *f*) facts ;; esac
+  cost
 }
 
 {
