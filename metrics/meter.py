@@ -2,14 +2,12 @@
 
 import time
 
-LEAST_SECONDS = 60.0  # between two readings, so that single polls do not count for much
-
 
 class Meter:
-    """Counts polls, and the CPU time that the whole process spends meanwhile."""
+    """Counts polls, and the CPU time that the whole process spends meanwhile; read every so many seconds."""
 
-    def __init__(self, interval_seconds: float) -> None:
-        self._seconds = max(interval_seconds, LEAST_SECONDS)
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._begin()
 
     def _begin(self) -> None:
@@ -19,7 +17,7 @@ class Meter:
         self._polls += polls
 
     def read(self) -> dict[str, float | None]:
-        """The figures since the last reading, as fields of a Heartbeat; {} while that is less than a minute ago."""
+        """The figures since the last reading, as fields of a Heartbeat; {} while it is too early for the next one."""
         seconds = time.monotonic() - self._began_at
         if seconds < self._seconds:
             return {}

@@ -33,6 +33,7 @@ GATHER_SECONDS = 0.25  # what is done within it is stored together
 BEAT_SECONDS = 5.0
 LOOK_SECONDS = 5.0
 PRUNE_SECONDS = 60.0
+METER_SECONDS = 60.0
 AT_ONCE = 50  # polls stored in one transaction
 SLOW_SECONDS = 2.0
 RECONNECT_SECONDS = 18 * 3600.0
@@ -70,7 +71,7 @@ class Poller:
     def __post_init__(self) -> None:
         self.holder = f"{socket.gethostname()}:{self.process}:{time.time_ns()}"[-80:]
         self._lanes = _lanes()
-        self._meter = Meter(self.interval.total_seconds())
+        self._meter = Meter(max(self.interval.total_seconds(), METER_SECONDS))
 
     def run(self, is_over: Callable[[], bool]) -> None:
         """Poll until `is_over` or until the lease is somebody else's."""
