@@ -80,7 +80,7 @@ def read(answer: str, asked: Request) -> Reading:
         usages=usages,
         engines=docker.engines(part, now),
         facts=_facts(part) if "uname" in part else None,
-        watching_seconds=_seconds(_of(part, "cost", _cost)),
+        watching_seconds=_seconds(_of(part, "cost", lambda lines: _cost(lines, part.get("session", [])))),
         cut=tuple(
             name
             for name, there, kept in (
@@ -303,14 +303,14 @@ def _pressure(part: dict[str, list[str]]) -> dict[str, Pressure] | None:
     return found or None
 
 
-def _cost(lines: list[str]) -> float | None:
-    """Seconds: the two lines of the shell's `times`, and where it sees its SSH session the ticks of that. [proc(5)]"""
-    times = [TIME.fullmatch(text) for line in lines[:2] for text in line.split()]
-    ticks = wholes(text for line in lines[2:] for text in line.split())
-    if len(times) != 4 or ticks is None or len(ticks) not in (0, 2):
-        return None
+def _cost(lines: list[str], session: list[str]) -> float | None:
+    """Seconds: what the shell's `times` prints, and the ticks of its SSH session where it sees that. [proc(5)]"""
+    times = [TIME.fullmatch(text) for text in " ".join(lines).split()]
     spent = [60 * int(time[1]) + float(time[2]) for time in times if time]
-    return sum(spent) + sum(ticks) / TICKS_PER_SECOND if len(spent) == 4 else None
+    ticks = wholes(" ".join(session).split())
+    if len(times) != 4 or len(spent) != 4 or ticks is None or len(ticks) not in (0, 2):
+        return None
+    return sum(spent) + sum(ticks) / TICKS_PER_SECOND
 
 
 def _facts(part: dict[str, list[str]]) -> Facts:

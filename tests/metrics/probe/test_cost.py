@@ -15,7 +15,7 @@ def test_the_shell_and_all_that_it_started_are_added_up(times: str) -> None:
 
 
 def test_its_ssh_session_is_added_in_ticks() -> None:
-    assert seen(cost=f"{BASH}\n150 12").watching_seconds == pytest.approx(60.38 + 1.62)
+    assert seen(session="150 12", cost=BASH).watching_seconds == pytest.approx(60.38 + 1.62)
 
 
 @pytest.mark.parametrize("name", answers.NAMES)
@@ -24,18 +24,19 @@ def test_an_older_probe_says_nothing_and_that_is_not_zero(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "hostile",
+    ("times", "session"),
     [
-        "",
-        "0m0.01s 0m0.02s",
-        BASH.replace(".", ","),
-        f"{BASH}\n1",
-        f"{BASH}\n1 2 3",
-        f"{BASH}\n-1 2",
-        f"{BASH}\n{2**63 - 1} 0",
-        BASH.replace("1m", f"{10**12}m"),
-        BASH.replace("0m", "-0m"),
+        ("", "1 2"),
+        ("0m0.01s 0m0.02s", ""),
+        (f"{BASH} 0m0.01s", ""),
+        (BASH.replace(".", ","), ""),
+        (BASH.replace("1m", f"{10**12}m"), ""),
+        (BASH.replace("0m", "-0m"), ""),
+        (BASH, "1"),
+        (BASH, "1 2 3"),
+        (BASH, "-1 2"),
+        (BASH, f"{2**63 - 1} 0"),
     ],
 )
-def test_what_makes_no_sense_is_unknown(hostile: str) -> None:
-    assert seen(cost=hostile).watching_seconds is None
+def test_what_makes_no_sense_is_unknown(times: str, session: str) -> None:
+    assert seen(session=session, cost=times).watching_seconds is None

@@ -18,7 +18,8 @@ from metrics.probe.protocol import READY, Request, request, script
 
 PARTS = (
     "boot_id uptime stat diskstats net loadavg meminfo pressure_cpu pressure_memory pressure_io arcstats mounts"
-    " cgroups inodes blocks interfaces filesystems temperatures docker podman os-release uname cpuinfo cost end 1"
+    " session cgroups inodes blocks interfaces filesystems temperatures docker podman os-release uname cpuinfo cost"
+    " end 1"
 )
 SHELLS = {
     "sh": ["sh"],
