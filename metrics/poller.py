@@ -19,6 +19,7 @@ from metrics import backoff, crash_cards, leases, room, store
 from metrics.collect import Collected, Wanted
 from metrics.connections import Connection, target
 from metrics.failures import Failure
+from metrics.meter import Meter
 from metrics.models import Heartbeat, Server
 from metrics.models.heartbeat import Instant
 from metrics.poll import Outcome, Poll, is_lost, run_poll, tell
@@ -30,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0  # what is done within it is stored together
 RENEW_SECONDS = 3.0
+METER_SECONDS = 60.0
 AT_ONCE = 50  # polls stored in one transaction
 SLOW_SECONDS = 2.0
 RECONNECT_SECONDS = 18 * 3600.0
@@ -64,6 +66,7 @@ class Poller:
     def __post_init__(self) -> None:
         self.holder = f"{socket.gethostname()}:{self.process}:{time.time_ns()}"[-80:]
         self._lanes = _lanes()
+        self._meter = Meter(max(self.interval.total_seconds(), METER_SECONDS))
 
     def run(self, is_over: Callable[[], bool]) -> None:
         """Poll until `is_over` or until the lease is somebody else's."""
@@ -94,9 +97,7 @@ class Poller:
         if not Heartbeat.objects.hold(self.name, self.holder, at, self.site):
             return False
         self._renewed_at = time.monotonic()
-        if self._late:
-            Heartbeat.objects.filter(name=self.name).update(late_polls=F("late_polls") + self._late)
-            self._late = 0
+        self._tell()
         mine, surplus = leases.take(self.site, self.holder, at)
         given = set(surplus) - {poll.server.pk for poll in self._running.values()}
         for pk in self._kept.keys() - (mine - given):  # nobody stays signed in at a server that is not its own to poll
@@ -104,6 +105,15 @@ class Poller:
         if given:
             leases.give_back(given, self.holder)
         return True
+
+    def _tell(self) -> None:
+        """How much it did, and what that cost."""
+        beat = Heartbeat.objects.filter(name=self.name)
+        if self._late:
+            beat.update(late_polls=F("late_polls") + self._late)
+            self._late = 0
+        if figures := self._meter.read():
+            beat.update(servers_held=len(self._kept), **figures)
 
     def close(self) -> None:
         """Let go of everything that is held, of what still runs when it is done; the poller may be used again."""
@@ -180,6 +190,7 @@ class Poller:
                 phase = backoff.phase(poll.server.pk)
                 self._late += backoff.rounds_between(poll.at, outcome.received_at, self.interval, phase)
             polled.append(Polled(poll.server, poll.at, outcome, poll.actor))
+        self._meter.count(len(polled))
         for start in range(0, len(polled), AT_ONCE):
             self._store(polled[start : start + AT_ONCE])
 

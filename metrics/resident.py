@@ -17,7 +17,10 @@ BEFORE_READY_BYTES = 64 * 1024  # what start-up files may print before the probe
 
 
 class Channel(Protocol):
-    """Bytes to and from the probe."""
+    """Bytes to and from the probe, and how many of them went over the network since the connection was opened."""
+
+    @property
+    def moved_bytes(self) -> int: ...
 
     def send(self, data: bytes, seconds: float) -> None:
         """Raises OSError if it cannot be sent within `seconds`."""
@@ -76,6 +79,10 @@ class ResidentProbe:
         self._send(asked.line.encode(), deadline)
         end = re.compile(rf"^{re.escape(asked.end)}".encode(), re.MULTILINE)
         return self._receive_until(end, deadline, protocol.ANSWER_LIMIT_BYTES).decode(errors="replace")
+
+    @property
+    def moved_bytes(self) -> int:
+        return self._channel.moved_bytes
 
     def close(self) -> None:
         self._channel.close()

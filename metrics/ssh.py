@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import paramiko
 from paramiko.ssh_exception import (
@@ -64,12 +65,13 @@ class Target:
 class BoundedPacketizer(paramiko.packet.Packetizer):
     """Paramiko enforces neither a packet size nor its own window: a hostile server could fill the memory.
 
-    `unread` counts what came since somebody last asked for something.
+    `unread` counts what came since somebody last asked for something; `read_bytes` and `written_bytes`, one for each
+    thread, all that went over the connection, key exchange and encryption included.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
-        self.unread = 0
+        self.unread = self.read_bytes = self.written_bytes = 0
 
     def start_handshake(self, timeout: float) -> None:
         """Nothing: paramiko would leave a timer thread behind at each failure, and cut_off() keeps the time."""
@@ -78,7 +80,18 @@ class BoundedPacketizer(paramiko.packet.Packetizer):
         self.unread += n
         if n > MOST_PACKET_BYTES or n < 0 or self.unread > MOST_BYTES_BEFORE_READ:
             raise SSHException("too much data")
-        return super().read_all(n, check_rekey)
+        read = super().read_all(n, check_rekey)
+        self.read_bytes += n
+        return read
+
+    def readline(self, timeout: float) -> str:
+        line = super().readline(timeout)
+        self.read_bytes += len(f"{line}\r\n")
+        return line
+
+    def write_all(self, out: Any) -> None:
+        super().write_all(out)
+        self.written_bytes += len(out)
 
     def _read_timeout(self, timeout: float) -> bytes:
         chunk: bytes = super()._read_timeout(timeout)  # type: ignore[misc]
@@ -118,6 +131,10 @@ class SSHChannel:
         self._packetizer.unread = 0
         return chunk
 
+    @property
+    def moved_bytes(self) -> int:
+        return self._packetizer.read_bytes + self._packetizer.written_bytes
+
     def close(self) -> None:
         self._channel.close()
 
@@ -128,6 +145,7 @@ class SSHConnection:
     def __init__(self, target: Target) -> None:
         """Dial, prove the host key, sign in, start the probe. Raises Failure and leaves nothing behind."""
         self.opened_at = time.monotonic()
+        self.logins = 0
         self._where = target.where
         self._socket = dial(target.hostname, target.port, target.where)
         self._transport: BoundedTransport | None = None
@@ -136,9 +154,12 @@ class SSHConnection:
                 self._transport = _agreed(self._socket, tuple(target.host_keys), target.where)
                 _prove_host_key(self._transport, target)
                 _sign_in(self._transport, target)
+                self.logins = 1
                 self.probe = ResidentProbe(self._start_shell(), target.where)
-        except BaseException:
+        except BaseException as wrong:
             self.close()
+            if isinstance(wrong, Failure):
+                wrong.logins = self.logins
             raise
 
     def _start_shell(self) -> SSHChannel:

@@ -12,7 +12,7 @@ from activity.context import Acting, acting, current
 from activity.queries import ActivityFilter
 from activity.record import record
 from activity.types import ActivityType
-from metrics import app_transitions, backoff, bulk, crash_cards, partitions, rollups, sample_rows, transitions
+from metrics import app_transitions, backoff, bulk, costs, crash_cards, partitions, rollups, sample_rows, transitions
 from metrics.collect import Collected
 from metrics.failures import Failure
 from metrics.known_apps import AppChange, Followed, KnownApps
@@ -49,6 +49,7 @@ LATEST = (LatestServerMetrics, LatestContainerMetrics)
 STATE_FIELDS = (
     "status since reason explanation failures failing_since next_poll_at polled_at poll_milliseconds boot_id"
     " clock_skew_seconds facts counters apps_status apps_way apps_answered apps_baseline apps_cut apps_revision"
+    " connection_polls connection_bytes connection_cpu_milliseconds logins logins_on"
 ).split()
 
 
@@ -136,6 +137,7 @@ def reachability(state: ServerState) -> Reachability:
 
 def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Rows) -> None:
     server, state, reading = poll.server, rows.state_of(poll.server), collected.reading
+    costs.keep(collected, poll.at, state)
     after, changes = transitions.succeeded(reachability(state), server.name, poll.at)
     changes += transitions.rebooted(server.name, state.boot_id, reading.boot_id, reading.uptime_seconds)
     if reading.containers:
@@ -161,6 +163,7 @@ def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Row
 
 def _fail(poll: Polled, failure: Failure, interval: timedelta, rows: _Rows) -> None:
     state = rows.state_of(poll.server)
+    costs.keep(failure, poll.at, state)
     after, changes = transitions.failed(
         reachability(state), poll.server.name, failure.reason, failure.explanation[:500], poll.at
     )

@@ -133,6 +133,12 @@ server_program='
       if (field[3] !~ /^(overlay|cgroup2?|tmpfs|nsfs|squashfs)$/ || field[2] == "/")
         print field[1], field[2], field[3], substr(field[4], 1, 2)
     }
+    print "@@" nonce " session"
+    if ((getline line < ("/proc/" parent "/stat")) > 0 && line ~ /^[0-9]+ [(](sshd|dropbear)/) {
+      sub(/.*[)] /, "", line)
+      split(line, field, " ")
+      print field[12], field[13]
+    }
   }
 '
 
@@ -228,7 +234,7 @@ containers_program='
 '
 
 kernel() {
-  found=$found awk -v nonce="$nonce" -v tree="$groups" "$server_program $containers_program" </dev/null 2>/dev/null
+  found=$found awk -v nonce="$nonce" -v tree="$groups" -v parent="$PPID" "$server_program $containers_program" </dev/null 2>/dev/null
   printf '@@%s inodes\n%s\n' "$nonce" "$inodes"
 }
 
@@ -334,6 +340,13 @@ by_cli() {
   esac
 }
 
+# What watching has cost here so far: the CPU time of this shell and of all that it started. That of its SSH session, in
+# ticks, is told above.
+cost() {
+  echo "@@$nonce cost"
+  times
+}
+
 sample() {
   case $parts in *m*) look_for_mounts ;; esac
   look_for_containers
@@ -346,6 +359,7 @@ sample() {
   [ "$running" = "$listed" ] || containers
   listed=$running
   case $parts in *f*) facts ;; esac
+  cost
 }
 
 {

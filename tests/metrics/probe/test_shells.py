@@ -18,7 +18,8 @@ from metrics.probe.protocol import READY, Request, request, script
 
 PARTS = (
     "boot_id uptime stat diskstats net loadavg meminfo pressure_cpu pressure_memory pressure_io arcstats mounts"
-    " cgroups inodes blocks interfaces filesystems temperatures docker podman os-release uname cpuinfo end 1"
+    " session cgroups inodes blocks interfaces filesystems temperatures docker podman os-release uname cpuinfo cost"
+    " end 1"
 )
 SHELLS = {
     "sh": ["sh"],
@@ -110,6 +111,14 @@ def test_one_probe_answers_again_and_again(probe: Conversation) -> None:
     assert len({reading.boot_id for reading in readings}) == 1
     assert [one.mount for one in readings[0].filesystems or ()] == [one.mount for one in readings[-1].filesystems or ()]
     assert sample(readings[-1], counters(readings[0])).memory is not None
+
+
+def test_it_tells_what_it_has_cost_so_far(probe: Conversation) -> None:
+    asked = [request(number) for number in range(1, 40)]
+    spent = [read(probe.ask(one), one).watching_seconds for one in asked]
+    assert None not in spent
+    assert spent == sorted(spent)
+    assert 0 < spent[-1] < 30
 
 
 def test_facts_come_only_when_asked_for(probe: Conversation) -> None:
