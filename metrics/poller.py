@@ -19,11 +19,11 @@ from metrics import backoff, crash_cards, leases, room, store
 from metrics.collect import Collected, Wanted
 from metrics.connections import Connection, target
 from metrics.failures import Failure
+from metrics.known import Known
 from metrics.meter import Meter
 from metrics.models import Heartbeat, Server
 from metrics.models.heartbeat import Instant
 from metrics.poll import Outcome, Poll, is_lost, run_poll, tell
-from metrics.probe import deltas
 from metrics.ssh import Target
 from metrics.store import Polled
 
@@ -58,6 +58,7 @@ class Poller:
     interval: timedelta
     process: int = field(default_factory=os.getpid)
     _kept: dict[int, _Kept] = field(default_factory=dict)
+    _known: Known = field(default_factory=Known)
     _running: dict[Future[Outcome], Poll] = field(default_factory=dict)
     _renewed_at: float = 0.0
     _late: int = 0
@@ -102,6 +103,7 @@ class Poller:
         given = set(surplus) - {poll.server.pk for poll in self._running.values()}
         for pk in self._kept.keys() - (mine - given):  # nobody stays signed in at a server that is not its own to poll
             self._kept.pop(pk).connection.close()
+        self._known.forget_others(mine - given)
         if given:
             leases.give_back(given, self.holder)
         return True
@@ -159,7 +161,7 @@ class Poller:
             self._store([Polled(server, at, failure, actor)])
             return
         lane = "slow" if server.state.failures or (kept and kept.is_slow) else "steady" if kept else "connecting"
-        poll = Poll(server, at, actor, to, deltas.loaded(server.state.counters), wanted, is_over_kept=bool(kept))
+        poll = Poll(server, at, actor, to, self._known.counters(server), wanted, is_over_kept=bool(kept))
         self._submit(lane, poll, kept.connection if kept else None)
 
     def _submit(self, lane: str, poll: Poll, connection: Connection | None) -> None:
@@ -197,7 +199,7 @@ class Poller:
     def _store(self, polled: list[Polled]) -> None:
         """All in one transaction; if one of them cannot be stored, each in its own."""
         try:
-            news = store.save(polled, self.interval, self.holder)
+            news = self._saved(polled)
         except (IntegrityError, DataError, ValueError) as wrong:
             log.error("poller.not_stored", servers=[one.server.name for one in polled], error=str(wrong))
             if len(polled) > 1:
@@ -206,6 +208,14 @@ class Poller:
             return
         for one in polled:
             tell(one, is_news=one.server.pk in news)
+
+    def _saved(self, polled: list[Polled]) -> set[int]:
+        """What is known after it failed is not what is stored."""
+        try:
+            return store.save(polled, self.interval, self.holder, self._known)
+        except BaseException:
+            self._known.forget([one.server.pk for one in polled])
+            raise
 
 
 def _lanes() -> dict[str, ThreadPoolExecutor]:
