@@ -32,14 +32,14 @@ class Process:
     """
 
     name: str
-    seen_at: datetime | None
-    is_silent: bool
     waiting: int
     waiting_since: datetime | None
+    seen_at: datetime | None = None
     late_polls: int | None = None
     servers_held: int | None = None
     polls_a_minute: float | None = None
     cpu_milliseconds_a_poll: float | None = None
+    is_silent: bool = True
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,12 @@ def _processes(at: datetime) -> list[Process]:
 
 def _process(name: str, beat: Heartbeat | None, waiting: int, since: datetime | None, at: datetime) -> Process:
     if beat is None:
-        return Process(name, None, True, waiting, since)
+        return Process(name, waiting, since)
     late = None if name == TASKS else beat.late_polls
     if at - beat.at > SILENT:
-        return Process(name, beat.at, True, waiting, since, late)
+        return Process(name, waiting, since, beat.at, late_polls=late)
     figures = (beat.servers_held, beat.polls_a_minute, beat.cpu_milliseconds_a_poll)
-    return Process(name, beat.at, False, waiting, since, late, *figures)
+    return Process(name, waiting, since, beat.at, late, *figures, is_silent=False)
 
 
 def _storage() -> Storage:
