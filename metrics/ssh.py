@@ -81,7 +81,7 @@ class BoundedPacketizer(paramiko.packet.Packetizer):
     """
 
     def __init__(self, sock: socket.socket) -> None:
-        super().__init__(ReadAhead(sock))
+        super().__init__(ReadAhead(sock))  # type: ignore[arg-type]  # all that is ever asked of it
         self.unread = 0
 
     def start_handshake(self, timeout: float) -> None:
