@@ -22,6 +22,9 @@ elif timeout -t 5 true </dev/null >/dev/null 2>&1; then
   limit() { timeout -s KILL -t "$@"; }
 fi
 
+awk='awk'
+command -v mawk >/dev/null && awk='mawk' # starts and runs in half of gawk's time
+
 # Where the cgroups of containers are: version 2 has one tree, version 1 one for each controller, all alike.
 groups=/sys/fs/cgroup
 if [ ! -e $groups/cgroup.controllers ]; then
@@ -30,7 +33,8 @@ if [ ! -e $groups/cgroup.controllers ]; then
   done
 fi
 
-# The mount points of one sort, a line each, with the kernel's octal escapes undone.
+# The mount points of one sort, a line each, with the kernel's octal escapes undone. A disk's figures are in the kernel's
+# memory; anything else may hang, and is asked under a time limit.
 mount_points() {
   awk -v remote="$1" '
     function decoded(s) {
@@ -40,7 +44,7 @@ mount_points() {
     $3 ~ /^(autofs|binfmt_misc|bpf|cgroup|cgroup2|configfs|debugfs|devpts|devtmpfs|efivarfs|fusectl|fuse\.lxcfs|fuse\.gvfsd-fuse|fuse\.portal|hugetlbfs|iso9660|mqueue|nsfs|proc|pstore|rpc_pipefs|ramfs|securityfs|selinuxfs|squashfs|erofs|sysfs|tmpfs|tracefs)$/ { next }
     $3 == "overlay" && $2 != "/" { next }
     $2 ~ /^\/(proc|sys|dev|run\/credentials|var\/lib\/docker|var\/lib\/containers)(\/|$)/ || $2 ~ /\\012/ { next }
-    ($3 ~ /^(nfs|nfs4|cifs|smb3|smbfs|ceph|glusterfs|lustre|afs|9p|fuse\.sshfs|fuse\.glusterfs|fuse\.s3fs|fuse\.rclone|fuse\.ceph)$/) == remote { print decoded($2) }
+    ($3 ~ /^(ext[234]|xfs|btrfs|zfs|f2fs|jfs|reiserfs|bcachefs|nilfs2|vfat|exfat|ntfs3|overlay)$/) != remote { print decoded($2) }
   ' /proc/self/mounts </dev/null 2>/dev/null
 }
 
@@ -53,16 +57,16 @@ look_for_mounts() {
   done
 }
 
-usage() { limit 2 stat -f -c '%S %b %f %a %c %d %n' -- "$@" </dev/null 2>/dev/null; }
+usage='%S %b %f %a %c %d %n'
 
 filesystems() {
   IFS=$newline
   set -f
   # shellcheck disable=SC2086  # one mount point a line
-  [ -n "$locals" ] && usage $locals
+  [ -n "$locals" ] && stat -f -c "$usage" -- $locals </dev/null 2>/dev/null
   answering='' jobs=''
   for mount in $remotes; do
-    usage "$mount" &
+    limit 2 stat -f -c "$usage" -- "$mount" </dev/null 2>/dev/null &
     jobs="$jobs$!$newline"
   done
   # shellcheck disable=SC2086  # one process a line
@@ -230,7 +234,7 @@ containers_program='
 '
 
 kernel() {
-  found=$found awk -v nonce="$nonce" -v tree="$groups" "$server_program $containers_program" </dev/null 2>/dev/null
+  found=$found $awk -v nonce="$nonce" -v tree="$groups" "$server_program $containers_program" </dev/null 2>/dev/null
   printf '@@%s inodes\n%s\n%s@@%s filesystems\n' "$nonce" "$inodes" "$devices" "$nonce"
 }
 
