@@ -103,7 +103,7 @@ class BoundedPacketizer(paramiko.packet.Packetizer):
 
 class BoundedTransport(paramiko.Transport):
     # Paramiko's own 0.1 s wakes each idle connection ten times a second; deadlines are kept by cut_off().
-    _active_check_timeout = 30.0
+    _active_check_timeout = 120.0
     # GCM first: with the others, paramiko compares each packet's checksum byte by byte, in Python.
     _preferred_ciphers = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
 

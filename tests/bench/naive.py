@@ -9,6 +9,7 @@ from django.db import connection, models
 
 from metrics.models import Server, ServerState
 from tests.bench.alone import Found
+from tests.bench.tables import bytes_a_row
 
 VALUES = [f"value_{number}" for number in range(21)]
 WINDOW = """SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY server_id ORDER BY timestamp DESC) AS place
@@ -35,8 +36,6 @@ Naive: Any = type(
 
 
 def measure(servers: int, rounds: int) -> Iterator[Found]:
-    from tests.bench.storage import bytes_a_row  # it asks this module
-
     with connection.schema_editor() as editor:
         editor.create_model(Naive)
     at = datetime.now(UTC) - timedelta(minutes=rounds)

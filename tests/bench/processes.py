@@ -3,10 +3,9 @@
 import os
 import re
 import resource
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from statistics import median
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -44,9 +43,3 @@ def family(pid: int) -> list[int]:
             for children in Path(f"/proc/{one}/task").glob("*/children"):
                 found += map(int, children.read_text().split())
     return found
-
-
-def interleaved(ways: Sequence[Callable[[], float]], rounds: int) -> list[float]:
-    """The median of each way's figure over so many rounds, taken in turns, so that what drifts hits all the same."""
-    figures = [[way() for way in ways] for _ in range(rounds)]
-    return [median(column) for column in zip(*figures, strict=True)]

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
-from typing import Any
 
 from django.db import connection
 
@@ -16,6 +15,7 @@ from metrics.probe.reading import Reading
 from tests.bench import fleet, naive
 from tests.bench.alone import Found, measured
 from tests.bench.processes import cpu_seconds, family
+from tests.bench.tables import bytes_a_row
 from tests.bench.targets import Target, at_most
 from tests.postgresql import Postgresql
 
@@ -97,18 +97,6 @@ def _sizes(reading: Reading) -> Iterator[Found]:
     yield at_most(what, sizes[ServerMetrics], 80, "bytes", why=f"it has {values} values, not 21")
     yield at_most("bytes on disk of a container sample", sizes[ContainerMetrics], 32, "bytes")
     yield at_most("bytes on disk a value", sizes[ServerMetrics] / values, PROMETHEUS_BYTES_A_VALUE, "(Prometheus)")
-
-
-def bytes_a_row(model: Any) -> float:
-    """With what indexes take."""
-    table = model._meta.db_table
-    sql = {
-        "sqlite": "SELECT SUM(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_schema WHERE tbl_name = %s)",
-        "postgresql": "SELECT pg_total_relation_size(%s)",
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(sql[connection.vendor], [table])
-        return float(cursor.fetchone()[0]) / model._default_manager.count()
 
 
 def _on_postgresql(options: dict[str, int]) -> Iterator[Found]:
