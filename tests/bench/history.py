@@ -11,7 +11,7 @@ from django.test import Client
 
 from metrics import store
 from metrics.models import App, ContainerMetrics, FilesystemMetrics, InterfaceMetrics, Server, ServerMetrics
-from metrics.models.fields import OWNER_BITS, slot_at, slot_key
+from metrics.models.fields import OWNER_BITS, SLOT_SECONDS, slot_at, slot_key
 from tests.bench import fleet
 from tests.bench.alone import Found
 from tests.bench.pages import cpu_ms, signed_in, wire_bytes
@@ -52,7 +52,8 @@ def measure(servers: int = 1000, apps: int = 3, days: float = 1, runs: int = 5) 
 def fill(servers: int = 10, apps: int = 3, days: float = 1, step: timedelta = timedelta(minutes=1)) -> int:
     """Servers with apps and so many days of samples until now, in every tier as far back as it goes; how many rows.
 
-    One real round is stored as the poller does it; what is older repeats it, each figure a little different.
+    One real round is stored as the poller does it; what is older repeats it, each figure a little different. Servers
+    that are there already get the same history; samples that are there stand.
     """
     now = datetime.now(UTC)
     fleet.add(servers, now)
@@ -66,9 +67,10 @@ def fill(servers: int = 10, apps: int = 3, days: float = 1, step: timedelta = ti
 def _repeat(model: type[models.Model], now: datetime, apart: timedelta, back: timedelta) -> int:
     """The newest round of a table again and again into the past, oldest first, an hour in each transaction."""
     count, at_once = 0, max(int(AT_ONCE / apart), 1)
-    newest = f"CREATE TEMPORARY TABLE newest AS SELECT * FROM {model._meta.db_table} WHERE id >= %s"
+    slot = slot_at(now)
+    newest = f"CREATE TEMPORARY TABLE newest AS SELECT * FROM {model._meta.db_table} WHERE id >= %s AND id < %s"
     with connection.cursor() as cursor:
-        cursor.execute(newest, [slot_key(slot_at(now), 1)])
+        cursor.execute(newest, [slot_key(slot, 1), slot_key(slot + SLOT_SECONDS, 1)])
         for first in range(int(back / apart), 0, -at_once):
             with transaction.atomic():
                 for number in range(first, max(first - at_once, 0), -1):
@@ -83,7 +85,8 @@ def _earlier(model: type[models.Model], seconds: int, less: int) -> str:
     columns = {field.column: _varied(field, less) for field in model._meta.concrete_fields[1:]}
     names, values = ", ".join(columns), ", ".join(columns.values())
     key = f"id - {seconds << OWNER_BITS}"
-    return f"INSERT INTO {model._meta.db_table} (id, {names}) SELECT {key}, {values} FROM newest ORDER BY id"
+    chosen = f"SELECT {key}, {values} FROM newest WHERE true ORDER BY id"
+    return f"INSERT INTO {model._meta.db_table} (id, {names}) {chosen} ON CONFLICT DO NOTHING"
 
 
 def _varied(column: Any, less: int) -> str:

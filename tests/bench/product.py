@@ -39,8 +39,8 @@ def _fleet(servers: int, dead: float, containers: int, minutes: int) -> Iterator
     what = f"{servers} servers × {containers} containers, {dead:g}% dead"
     with simulator.running(servers, dead, containers) as product:
         yield f"{what}: all read for the first time after", f"{product.warm_up():.0f} s"
-        alive, logins, passed = product.alive, product.site.logins(), [product.minute() for _ in range(minutes)]
-        logins += sum(one.logins for one in passed)
+        passed = [product.minute() for _ in range(minutes)]
+        logins = product.site.logins() / product.alive
     for name, figure in simulator.told(passed):
         yield f"{what}: {name}", figure
     rounds = [one.round_seconds or float("inf") for one in passed]
@@ -49,7 +49,7 @@ def _fleet(servers: int, dead: float, containers: int, minutes: int) -> Iterator
     yield at_most(f"{what}: living servers done", median(rounds), 20, "s")
     yield at_most(f"{what}: CPU of the whole product", share, 15, "% of a core")
     yield at_most(f"{what}: memory of the whole product (PSS)", memory, 350, "MiB", why=_told(passed[-1].memory_bytes))
-    yield at_most(f"{what}: SSH logins of a living server", logins / alive, 1, "")
+    yield at_most(f"{what}: SSH logins of a living server", logins, 1, "")
 
 
 def _told(memory: dict[str, int]) -> str:

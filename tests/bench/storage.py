@@ -96,7 +96,8 @@ def _sizes(reading: Reading) -> Iterator[Found]:
     what = "bytes on disk of a host sample"
     yield at_most(what, sizes[ServerMetrics], 80, "bytes", why=f"it has {values} values, not 21")
     yield at_most("bytes on disk of a container sample", sizes[ContainerMetrics], 32, "bytes")
-    yield at_most("bytes on disk a value", sizes[ServerMetrics] / values, PROMETHEUS_BYTES_A_VALUE, "(Prometheus)")
+    a_value = sizes[ServerMetrics] / values
+    yield at_most("bytes on disk a value, as Prometheus takes", a_value, PROMETHEUS_BYTES_A_VALUE, "bytes")
 
 
 def _on_postgresql(options: dict[str, int]) -> Iterator[Found]:
