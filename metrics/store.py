@@ -130,7 +130,7 @@ def save(
 
 def _write_counters(polls: Sequence[Polled], rows: _Rows) -> list[int]:
     """Every few minutes, and where something is told, which must not be told again by whoever compares with them."""
-    told = {one[0].server.pk for one in (*rows.changes, *rows.app_changes)}
+    told = {poll.server.pk for poll, _change in rows.changes} | {poll.server.pk for poll, *_ in rows.app_changes}
     written = []
     for poll, state in zip(polls, rows.states, strict=True):
         pk = poll.server.pk

@@ -56,7 +56,8 @@ def read(answer: str, asked: Request) -> Reading:
     interfaces = _of(part, "net", lambda lines: _interfaces(lines, part.get("interfaces", [])))
     filesystems = _of(part, "mounts", lambda lines: _filesystems(lines, part.get("filesystems", [])))
     kept_interfaces, kept_filesystems = _most_important(interfaces), filesystems and filesystems[:MOST_FILESYSTEMS]
-    memory = _of(part, "meminfo", lambda lines: _memory(lines, part.get("arcstats", [])))
+    sizes = _kilobytes(part.get("meminfo", []))
+    memory = _memory(sizes, part.get("arcstats", []))
     cpus = _cpus(part.get("stat", []))
     uptime = _seconds(decimal(_first(part, "uptime").partition(" ")[0]))
     booted_at = _seconds(_after("btime", part.get("stat", [])))
@@ -70,7 +71,7 @@ def read(answer: str, asked: Request) -> Reading:
         cpu=cpus.pop(None, None),
         cores={number: times for number, times in cpus.items() if number is not None},
         memory=memory,
-        swap=_of(part, "meminfo", _swap),
+        swap=_swap(sizes),
         filesystems=kept_filesystems,
         disks=_of(part, "diskstats", lambda lines: _disks(lines, _first(part, "blocks"))),
         interfaces=kept_interfaces,
@@ -134,9 +135,8 @@ def _kilobytes(lines: list[str]) -> dict[str, int]:
     return found
 
 
-def _memory(lines: list[str], arcstats: list[str]) -> Memory | None:
+def _memory(sizes: dict[str, int], arcstats: list[str]) -> Memory | None:
     """MemTotal - MemAvailable, less what ZFS's cache would give back. [free(1), node_exporter, beszel]"""
-    sizes = _kilobytes(lines)
     total, free = sizes.get("MemTotal"), sizes.get("MemFree")
     if not total or free is None or free > total:
         return None
@@ -148,9 +148,8 @@ def _memory(lines: list[str], arcstats: list[str]) -> Memory | None:
     return Memory(total, used, min(cache + arc, total), free, is_estimate="MemAvailable" not in sizes)
 
 
-def _swap(lines: list[str]) -> Swap | None:
+def _swap(sizes: dict[str, int]) -> Swap | None:
     """None on a machine without swap."""
-    sizes = _kilobytes(lines)
     total, free = sizes.get("SwapTotal"), sizes.get("SwapFree")
     if not total or free is None or free > total:
         return None

@@ -166,6 +166,18 @@ def test_the_cpu_of_its_ssh_session_is_seen(to: Target) -> None:
 # What authorized_keys allows -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("cipher", ["aes128-gcm@openssh.com", "aes256-ctr"])
+def test_a_connection_outlasts_new_session_keys(sshd: Sshd, to: Target, cipher: str) -> None:
+    sshd.stop()
+    sshd.options = ["-o", f"Ciphers={cipher}", "-o", "RekeyLimit=16K"]
+    sshd.start()
+    with closing(SSHConnection(to)) as connection:
+        boot_ids = {collect(connection.probe, Counters()).reading.boot_id for _ in range(20)}
+        assert connection._transport
+        assert connection._transport.session_id != connection._transport.H  # of the newest and of the first exchange
+    assert len(boot_ids) == 1
+
+
 def test_the_restricted_line_lets_the_probe_run(sshd: Sshd, to: Target, keys_folder: Path) -> None:
     sshd.authorize(authorized_keys.restricted((keys_folder / "id.pub").read_text()))
     reading = read(to).reading

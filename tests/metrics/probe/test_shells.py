@@ -207,6 +207,8 @@ def test_every_awk_serves(awk: str, tmp_path: Path) -> None:
         pytest.skip(f"{awk} is not installed")
     for name in ["awk", "stat", "timeout", "grep", "uname"] if awk == "busybox" else ["awk"]:
         (tmp_path / name).symlink_to(program)
+    (tmp_path / "mawk").write_text(f'#!/bin/sh\nexec {tmp_path}/awk "$@"\n')
+    (tmp_path / "mawk").chmod(0o755)
     with started("sh", "-c", script().replace(" PATH=", f" PATH={tmp_path}:", 1)) as process:
         conversation = Conversation(process)
         conversation.lines_to(f"{READY}\n")
