@@ -85,16 +85,18 @@ def span(period: str, now: float, interval: int, kept: Kept, most_points: int = 
     """The span of a period that ends now. Raises UnknownPeriod."""
     if period not in PERIODS:
         raise UnknownPeriod(f"{period!r} is not a period. Allowed: {', '.join(PERIODS)}.")
-    return _fitting(now - PERIODS[period], now, now, interval, kept, most_points)
+    found = _fitting(now - PERIODS[period], now, now, interval, kept, most_points)
+    end = (int(now) // found.step + 1) * found.step
+    return replace(found, start=end + -PERIODS[period] // found.step * found.step, end=end)
 
 
 def between(start: float, end: float, now: float, interval: int, kept: Kept, most_points: int = MOST_POINTS) -> Span:
-    """The span from one instant to another. Raises WrongRange."""
+    """The span from one instant to another, with the whole of the steps that they lie in. Raises WrongRange."""
     if start >= end:
         raise WrongRange("It begins after it ends: the first instant has to be before the second.")
     if start >= now:
         raise WrongRange("It lies in the future, of which nothing is known.")
-    return _fitting(start, min(end, now), now, interval, kept, most_points)
+    return _fitting(start, min(end, now), now, interval, kept, most_points - 1)
 
 
 def _fitting(start: float, end: float, now: float, interval: int, kept: Kept, most_points: int) -> Span:
@@ -112,6 +114,4 @@ def _fitting(start: float, end: float, now: float, interval: int, kept: Kept, mo
             break
     fitting = (one for one in reversed(reaching_back) if one.seconds and step % one.seconds == 0)
     coarsest = next(fitting, finest)
-    last = (int(end) // step + 1) * step
-    length = max(-(-(end - start) // step), 1)
-    return Span(int(last - length * step), last, step, coarsest, min(end, last))
+    return Span(int(start // step * step), int(-(-end // step) * step), step, coarsest, end)

@@ -51,7 +51,9 @@ def grow(number: int) -> None:
     """So many more servers of three apps each, of which one is in error; one of them is offline."""
     begin = Server.objects.count()
     for n in range(begin, begin + number):
-        server = fleet.with_apps(*_apps(), name=f"web-{n:03}", tags=("even" if n % 2 == 0 else "odd", f"rack-{n % 5}"))
+        server = fleet.with_apps(
+            *_apps(), name=f"web-{n:03}", tags=("even" if n % 2 == 0 else "odd", f"rack-{n % 5}"), polls=1
+        )
     fleet.failed(server, datetime.now(UTC))
 
 
@@ -65,7 +67,11 @@ def with_history(days: int = 3) -> None:
     ServerMetrics.objects.bulk_create(
         ServerMetrics(id=slot_key(slot_at(now - timedelta(hours=n)), owner), cpu_percent=n) for n in range(1, days * 24)
     )
-    rollups.roll(now, lambda: False)
+    roll_up()
+
+
+def roll_up() -> None:
+    rollups.roll(datetime.now(UTC), lambda: False)
 
 
 def filled(address: str) -> str:

@@ -77,7 +77,8 @@ def test_every_page_and_endpoint_finds_samples_by_their_keys(history: None, admi
     assert plans.scans() == []
 
 
-def test_a_round_and_what_is_made_of_it_find_samples_by_their_keys(history: None) -> None:
+def test_a_round_and_what_is_made_of_it_find_samples_by_their_keys(history: None, settings: Any) -> None:
+    settings.TOMO = settings.TOMO | {"keep_daily_days": 400}
     server, at = Server.objects.earliest("pk"), datetime.now(UTC)
     with explained() as plans:
         fleet.polled(server, at + timedelta(minutes=1))

@@ -24,6 +24,7 @@ from metrics.periods import (
 )
 
 NOW = 1_769_860_807.5
+NOON = 1_769_860_800
 KEPT: Kept = {RAW: 2 * DAY_SECONDS, FIVE_MINUTES: 14 * DAY_SECONDS, HOUR: 395 * DAY_SECONDS}
 FIVE_YEARS = 5 * 365 * DAY_SECONDS
 
@@ -61,8 +62,8 @@ def test_at_most_600_points_none_narrower_than_the_interval(
 @given(lengths, ages, intervals, keeps)
 def test_a_span_holds_all_that_is_asked_on_whole_steps(length: float, age: float, interval: int, kept: Kept) -> None:
     found = ago(age + length, age, interval, kept)
-    assert found.end - found.start >= length
-    assert NOW - age < found.end <= NOW - age + found.step
+    assert 0 <= NOW - age - length - found.start < found.step
+    assert 0 <= found.end - (NOW - age) < found.step
     assert found.start % found.step == found.end % found.step == 0
     assert found.until == NOW - age
 
@@ -115,8 +116,17 @@ def test_the_steps_at_the_shortest_interval(period: str, step: int) -> None:
 
 
 @pytest.mark.parametrize("period", PERIODS)
-def test_a_period_is_the_range_from_its_begin_to_now(period: str) -> None:
-    assert span(period, NOW, 60, KEPT) == ago(PERIODS[period])
+@pytest.mark.parametrize("interval", [10, 60, 3600])
+def test_a_period_ends_with_the_step_that_has_begun(period: str, interval: int) -> None:
+    found = span(period, NOW, interval, KEPT)
+    assert NOW < found.end <= NOW + found.step
+    assert found.end - found.start == PERIODS[period]
+    assert found.end % found.step == 0
+
+
+def test_a_range_of_whole_steps_is_answered_in_just_these() -> None:
+    found = between(NOON - 200 * DAY_SECONDS, NOON - 200 * DAY_SECONDS + 3600, NOW, 60, KEPT)
+    assert (found.start, found.end, found.step) == (NOON - 200 * DAY_SECONDS, NOON - 200 * DAY_SECONDS + 3600, 3600)
 
 
 def test_fewer_points_make_wider_steps() -> None:
