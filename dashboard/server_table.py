@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.cache import cache
-from django.db.models import Case, Count, F, FloatField, Q, Value, When
+from django.db.models import Case, Count, F, FloatField, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Cast, Lower
 
 from metrics import periods, queries, samples
 from metrics.app_queries import AppCounts
-from metrics.models import Server, Status, Tag
+from metrics.models import App, Server, Status, Tag
 from metrics.models.server import ServerQuerySet
 from metrics.periods import Span
 from metrics.queries import ServerRow
@@ -29,6 +29,12 @@ def _status_order() -> Case:
     return Case(*places, default=Value(STATUS_ORDER.index(Status.PAUSED)))
 
 
+def _apps() -> Subquery:
+    """How many it has; none is as good as unknown."""
+    here = App.objects.present().filter(server=OuterRef("pk")).order_by()
+    return Subquery(here.values("server").annotate(number=Count("pk")).values("number"))
+
+
 def _share(part: str, whole: Any) -> Any:
     return Cast(F(f"latest__{part}"), FloatField()) / whole
 
@@ -40,7 +46,7 @@ SORTS: Mapping[str, Any] = {
     "memory": _share("memory_used_bytes", F("latest__memory_total_bytes")),
     "disk": _share("disk_used_bytes", F("latest__disk_used_bytes") + F("latest__disk_available_bytes")),
     "network": F("latest__network_rx_bytes_per_second") + F("latest__network_tx_bytes_per_second"),
-    "apps": Count("apps", filter=Q(apps__removed_at=None)),
+    "apps": _apps(),
     "up": F("latest__uptime_seconds"),
 }
 OF_NOW = ("cpu", "memory", "disk", "network", "up")
