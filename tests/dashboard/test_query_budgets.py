@@ -1,13 +1,22 @@
 """What every page and endpoint costs in queries: a recorded number, however many servers there are."""
 
+from types import SimpleNamespace
+
 import pytest
+from django.core.cache.backends import locmem
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from tests.dashboard.addresses import LIVE, PAGES, filled, grow, look
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was looked up a moment ago is still known, however slow the machine is."""
+    monkeypatch.setattr(locmem, "time", SimpleNamespace(time=lambda: 0.0))
 
 
 def queries(browser: Client, address: str, *, is_live: bool) -> int:
