@@ -8,18 +8,19 @@ from activity.queries import ActivityFilter
 from dashboard import app_charts, history
 from dashboard.charts import Axis, Chart, is_known
 from dashboard.history import MOST_MARKS
+from dashboard.ranges import Range
 from dashboard.templatetags.units import binary_bytes, byte_rate, load, number, percent
-from metrics import app_queries, periods
+from metrics import app_queries
 from metrics.app_queries import AppRow
 
 
-def charts_of(row: AppRow, period: str, at: datetime) -> list[Chart]:
-    """Every chart that there is something to draw for. Raises periods.UnknownPeriod."""
+def charts_of(row: AppRow, chosen: Range, at: datetime) -> list[Chart]:
+    """Every chart that there is something to draw for."""
     interval = settings.TOMO["poll_seconds"]
-    span = periods.span(period, at.timestamp(), interval=interval)
-    start = datetime.fromtimestamp(span.start, UTC)
-    events = ActivityFilter(app_id=row.app.pk, since=start, until=at).rows()[:MOST_MARKS]
-    axis = Axis(start, span.step, span.points, history.zone(at), list(history.marks(events)))
+    span = chosen.span(at, interval=interval)
+    start, end = (datetime.fromtimestamp(edge, UTC) for edge in (span.start, span.end))
+    events = ActivityFilter(app_id=row.app.pk, since=start, until=end).rows()[:MOST_MARKS]
+    axis = Axis(start, span.step, span.points, chosen.zone, list(history.marks(events)))
     series = app_queries.app_series(row.app, span)
     shows_band = span.step > interval
     cores = row.app.server.state.facts.get("cores")

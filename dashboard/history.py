@@ -1,6 +1,6 @@
 """The charts of one server over a period."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from html import unescape
 from typing import Any
@@ -8,13 +8,15 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from activity import export
 from activity import queries as activity_queries
 from activity.models import ActivityLog
 from activity.types import ActivityType, Level
-from dashboard import charts
+from dashboard import charts, wire
 from dashboard.charts import Axis, Chart, Mark
+from dashboard.ranges import Range
 from dashboard.templatetags.units import binary_bytes, byte_rate, load, number, percent
-from metrics import periods, queries
+from metrics import queries
 from metrics.models import Filesystem, Interface, Sensor, ServerMetrics
 from metrics.models.server_metrics import share_of
 from metrics.queries import ServerRow
@@ -26,13 +28,13 @@ WORDS = {"B/s": byte_rate, "B": binary_bytes, "": load, "cores": load, "restarts
 UNMARKED = {ActivityType.PREPARATION_STARTED}
 
 
-def server_charts(row: ServerRow, period: str, at: datetime) -> list[Chart]:
-    """Every chart that there is something to draw for. Raises periods.UnknownPeriod."""
+def server_charts(row: ServerRow, chosen: Range, at: datetime) -> list[Chart]:
+    """Every chart that there is something to draw for."""
     interval = settings.TOMO["poll_seconds"]
-    span = periods.span(period, at.timestamp(), interval=interval)
-    start = datetime.fromtimestamp(span.start, UTC)
-    events = activity_queries.between(row.server.pk, start, at, MOST_MARKS)
-    axis = Axis(start, span.step, span.points, zone(at), list(marks(events)))
+    span = chosen.span(at, interval=interval)
+    start, end = (datetime.fromtimestamp(edge, UTC) for edge in (span.start, span.end))
+    events = activity_queries.between(row.server.pk, start, end, MOST_MARKS)
+    axis = Axis(start, span.step, span.points, chosen.zone, list(marks(events)))
     series = queries.server_series(row.server.pk, span)
     parts = {model: [part for part, _ in found] for model, found in queries.parts_now(row.server).items()}
     histories = {
@@ -75,27 +77,44 @@ def server_charts(row: ServerRow, period: str, at: datetime) -> list[Chart]:
 
 def table(chart: Chart) -> tuple[list[str], list[list[str]]]:
     """The figures behind a chart: the heading and a row per step in which anything is known, newest first."""
-    traces = [t for t in chart.figure["data"] if t["type"] == "scatter" and "dx" in t and t.get("hoverinfo") != "skip"]
-    if not traces:
+    names, rows = _known(chart)
+    shown = [[f"{at:%Y-%m-%d %H:%M:%S}", *(number_of(value, chart.unit) for value in values)] for at, values in rows]
+    return ["Time", *names] if names else [], shown[::-1]
+
+
+def csv_lines(chart: Chart, zone: timezone) -> Iterator[list[Any]]:
+    """The same for spreadsheets: plain numbers with their units in the heading, oldest first. `zone` is the chart's."""
+    names, rows = _known(chart)
+    yield ["time", *(export.defused(f"{name} ({chart.unit})" if chart.unit else name) for name in names)]
+    for at, values in rows:
+        yield [wire.timestamp(at.replace(tzinfo=zone)), *(_unsigned(value, chart.unit) for value in values)]
+
+
+def _known(chart: Chart) -> tuple[list[str], list[tuple[datetime, tuple[float | None, ...]]]]:
+    """The names of a chart's figures, and those of each step in which anything is known, at the time of the axis."""
+    traces = [trace for trace in chart.figure["data"] if "dx" in trace and trace.get("hoverinfo") != "skip"]
+    columns = {unescape(trace["name"]): trace.get("customdata", trace["y"]) for trace in traces if "name" in trace}
+    if chart.figure["layout"]["showlegend"] and chart.figure["layout"]["legend"]["traceorder"] == "reversed":
+        columns = dict(reversed(columns.items()))
+    for heatmap in (trace for trace in traces if "z" in trace):
+        columns = dict(zip(heatmap["y"], heatmap["z"], strict=True))
+    if not columns:
         return [], []
-    if chart.figure["layout"]["legend"]["traceorder"] == "reversed":
-        traces.reverse()
-    start = datetime.strptime(traces[0]["x0"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  # as the axis shows it
-    columns = [trace.get("customdata", trace["y"]) for trace in traces]
-    step = timedelta(milliseconds=traces[0]["dx"])
-    rows = [
-        [f"{start + index * step:%Y-%m-%d %H:%M:%S}", *(number_of(value, chart.unit) for value in values)]
-        for index, values in enumerate(zip(*columns, strict=True))
-        if any(value is not None for value in values)
-    ]
-    return ["Time", *(unescape(trace["name"]) for trace in traces)], rows[::-1]
+    start, step = datetime.fromisoformat(traces[0]["x0"]), timedelta(milliseconds=traces[0]["dx"])
+    rows = ((start + index * step, values) for index, values in enumerate(zip(*columns.values(), strict=True)))
+    return list(columns), [row for row in rows if any(value is not None for value in row[1])]
 
 
 def number_of(value: float | None, unit: str) -> str:
-    """A chart's value in words; what goes out is drawn below the line and is told without its sign."""
+    """A chart's value in words."""
     if value is None:
         return "–"
-    return WORDS[unit](abs(value)) if unit in WORDS else f"{value:.1f} {unit}"
+    return WORDS[unit](_unsigned(value, unit)) if unit in WORDS else f"{value:.1f} {unit}"
+
+
+def _unsigned(value: float | None, unit: str) -> float | None:
+    """What goes out is drawn below the line, and is told without its sign."""
+    return abs(value) if value is not None and unit in WORDS else value
 
 
 def zone(at: datetime) -> timezone:

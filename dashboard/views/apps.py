@@ -3,20 +3,21 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from activity.queries import ActivityFilter
-from dashboard import app_history, history
+from dashboard import app_history
 from dashboard.app_table import app_table
 from dashboard.charts import Chart
+from dashboard.ranges import Range
 from dashboard.requests import Request
 from dashboard.server_table import chosen_period
-from metrics import app_queries, periods
+from dashboard.views import charts as chart_views
+from metrics import app_queries
 from metrics.app_queries import AppRow
 from metrics.models import Condition, Server
-from metrics.periods import LABELS, UnknownPeriod
+from metrics.periods import LABELS
 
 RECENT = 15
 MOST_CARDS = 5
@@ -33,15 +34,14 @@ def app_list(request: Request) -> HttpResponse:
 def app(request: Request, server_id: int, app_id: int) -> HttpResponse:
     at = datetime.now(UTC)
     row = _row(request, server_id, app_id, at)
-    period = chosen_period(request.GET, at)
+    chosen = chart_views.chosen(request, at)
     cards = list(row.app.crash_cards.all()[:MOST_CARDS])
     context: dict[str, Any] = {
         "row": row,
         "app": row.app,
         "server": row.app.server,
         "state": row.app.server.state,
-        "period": period,
-        "periods": LABELS,
+        "period": chosen.period,
         "cards": cards,
         "newest": cards[0] if cards and row.condition == Condition.ERROR else None,
         "siblings": _siblings(request, row, at),
@@ -49,25 +49,22 @@ def app(request: Request, server_id: int, app_id: int) -> HttpResponse:
     }
     if request.htmx:
         return render(request, "apps/live.html", context)
-    found = app_history.charts_of(row, period, at)
-    step = periods.span(period, at.timestamp(), interval=settings.TOMO["poll_seconds"]).step
-    context |= {"chart_seconds": step, "charts": found, "figures": history.figures(found)}
-    context["zone"] = history.zone_name(at)
+    context |= chart_views.context(app_history.charts_of(row, chosen, at), chosen, at)
     return render(request, "apps/page.html", context)
 
 
 def charts(request: Request, server_id: int, app_id: int) -> HttpResponse:
-    """The figures alone, for the live refresh."""
-    return JsonResponse({"charts": history.figures(_charts(request, server_id, app_id))})
+    return chart_views.figures(*_charts(request, server_id, app_id))
 
 
 def table(request: Request, server_id: int, app_id: int, chart: str) -> HttpResponse:
-    """The table behind one chart."""
-    found = next((one for one in _charts(request, server_id, app_id) if one.name == chart), None)
-    if found is None:
-        raise Http404
-    heading, rows = history.table(found)
-    return render(request, "servers/chart_table.html", {"chart": found, "heading": heading, "rows": rows})
+    found, _, _ = _charts(request, server_id, app_id)
+    return chart_views.table(request, found, chart)
+
+
+def table_csv(request: Request, server_id: int, app_id: int, chart: str) -> HttpResponse:
+    found, _, at = _charts(request, server_id, app_id)
+    return chart_views.table_csv(found, chart, at)
 
 
 def _row(request: Request, server_id: int, app_id: int, at: datetime) -> AppRow:
@@ -88,9 +85,8 @@ def _siblings(request: Request, row: AppRow, at: datetime) -> list[AppRow]:
     )
 
 
-def _charts(request: Request, server_id: int, app_id: int) -> list[Chart]:
+def _charts(request: Request, server_id: int, app_id: int) -> tuple[list[Chart], Range, datetime]:
+    """With the range that they show, and when."""
     at = datetime.now(UTC)
-    try:
-        return app_history.charts_of(_row(request, server_id, app_id, at), chosen_period(request.GET, at), at)
-    except UnknownPeriod as wrong:
-        raise Http404 from wrong
+    chosen = chart_views.chosen(request, at)
+    return app_history.charts_of(_row(request, server_id, app_id, at), chosen, at), chosen, at

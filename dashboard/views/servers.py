@@ -3,21 +3,23 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from activity.queries import ActivityFilter
 from dashboard import access, history
 from dashboard.app_table import server_apps
+from dashboard.charts import Chart
 from dashboard.forms import ServerForm
+from dashboard.ranges import Range
 from dashboard.requests import Request
 from dashboard.server_table import chosen_period, server_table
-from metrics import app_access, app_queries, periods, queries, servers
+from dashboard.views import charts as chart_views
+from metrics import app_access, app_queries, queries, servers
 from metrics.models import Server
-from metrics.periods import LABELS, UnknownPeriod
+from metrics.periods import LABELS
 from metrics.queries import ServerRow
 
 RECENT = 15
@@ -35,43 +37,38 @@ def server_list(request: Request) -> HttpResponse:
 def server(request: Request, server_id: int) -> HttpResponse:
     at = datetime.now(UTC)
     row = _row(request, server_id, at)
-    period = chosen_period(request.GET, at)
+    chosen = chart_views.chosen(request, at)
     context: dict[str, Any] = {
         "row": row,
         "server": row.server,
         "state": row.server.state,
-        "period": period,
-        "periods": LABELS,
+        "period": chosen.period,
         "parts": history.part_rows(row),
         "activities": ActivityFilter(server_id=server_id).rows()[:RECENT],
-        "apps": server_apps(row, period, at),
+        "apps": server_apps(row, chosen.period, at),
         "apps_explanation": app_access.explanation(row.server.state.apps_way),
         "helper_lines": app_access.helper_lines(),
         "group_line": app_access.group_line(row.server.username),
-        "period_label": LABELS[period],
+        "period_label": LABELS[chosen.period],
     }
     if request.htmx:
         return render(request, "servers/live.html", context)
-    found = history.server_charts(row, period, at)
-    step = periods.span(period, at.timestamp(), interval=settings.TOMO["poll_seconds"]).step
-    context |= {"chart_seconds": step, "charts": found, "figures": history.figures(found)}
-    context["zone"] = history.zone_name(at)
+    context |= chart_views.context(history.server_charts(row, chosen, at), chosen, at)
     return render(request, "servers/page.html", context)
 
 
 def charts(request: Request, server_id: int) -> HttpResponse:
-    """The figures alone, for the live refresh."""
-    at = datetime.now(UTC)
-    return JsonResponse({"charts": history.figures(_charts(request, server_id, at))})
+    return chart_views.figures(*_charts(request, server_id))
 
 
 def table(request: Request, server_id: int, chart: str) -> HttpResponse:
-    """The table behind one chart."""
-    found = next((one for one in _charts(request, server_id, datetime.now(UTC)) if one.name == chart), None)
-    if found is None:
-        raise Http404
-    heading, rows = history.table(found)
-    return render(request, "servers/chart_table.html", {"chart": found, "heading": heading, "rows": rows})
+    found, _, _ = _charts(request, server_id)
+    return chart_views.table(request, found, chart)
+
+
+def table_csv(request: Request, server_id: int, chart: str) -> HttpResponse:
+    found, _, at = _charts(request, server_id)
+    return chart_views.table_csv(found, chart, at)
 
 
 @access.only(access.is_administrator)
@@ -128,8 +125,8 @@ def _row(request: Request, server_id: int, at: datetime) -> ServerRow:
     return queries.server_row(_server(request, server_id), at)
 
 
-def _charts(request: Request, server_id: int, at: datetime) -> list[Any]:
-    try:
-        return history.server_charts(_row(request, server_id, at), chosen_period(request.GET, at), at)
-    except UnknownPeriod as wrong:
-        raise Http404 from wrong
+def _charts(request: Request, server_id: int) -> tuple[list[Chart], Range, datetime]:
+    """With the range that they show, and when."""
+    at = datetime.now(UTC)
+    chosen = chart_views.chosen(request, at)
+    return history.server_charts(_row(request, server_id, at), chosen, at), chosen, at
