@@ -15,7 +15,14 @@ PLACES = """(selector) => [...document.querySelectorAll(selector)].map(text => {
     const [box, plot] = [text.getBoundingClientRect(), text.closest('.plot').getBoundingClientRect()];
     return [text.textContent, (box.left + box.right) / 2 - plot.left, (box.top + box.bottom) / 2 - plot.top];
 })"""
-SHIFTS = """() => performance.getEntriesByType('layout-shift').length"""
+SHIFTS = """() => {
+    const observer = new PerformanceObserver(() => {});
+    observer.observe({ type: 'layout-shift', buffered: true });
+    const moved = observer.takeRecords().flatMap(shift => shift.sources.map(source => source.node));
+    return moved.filter(node => document.getElementById('charts').contains(node)).length;
+}"""
+
+RANGES = "() => new Set([...document.querySelectorAll('.plot')].map(plot => String(plot.layout.xaxis.range))).size"
 
 
 def zoom(page: Page) -> None:
@@ -46,7 +53,7 @@ def test_charts_are_there_without_scripts_in_the_colours_of_the_page(signed_in: 
 def test_charts_are_seen_before_plotly_has_come(signed_in: Open) -> None:
     page = signed_in("/")
     waiting: list[Any] = []
-    page.route("**/plotly.min.*.js", waiting.append)
+    page.route("**/plotly.min.*.js", lambda route: waiting.append(route))
     page.goto(PAGE)
     expect(page.locator('[data-chart="cpu"] .shapes path').first).to_be_visible()
     page.wait_for_function("() => document.querySelector('script[src*=plotly]')")
@@ -68,19 +75,22 @@ def test_plotly_takes_over_where_the_drawing_was(signed_in: Open) -> None:
         assert abs(y - other_y) < 3
 
 
-def test_zooming_asks_for_finer_figures_and_is_kept_in_the_address(signed_in: Open) -> None:
+def test_zooming_one_chart_asks_for_finer_figures_of_all_and_is_kept_in_the_address(signed_in: Open) -> None:
     page = drawn(signed_in("/servers/2?period=30d"))
     coarse = page.evaluate("() => document.querySelector('.plot').data[0].dx")
     with page.expect_response("**/charts?from=*") as answered:
         zoom(page)
-    query = asked_for(page)
+    query, label = asked_for(page), answered.value.json()["label"]
     assert re.fullmatch(r"from=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ&to=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", query)
     assert answered.value.url.endswith(f"/charts?{query}")
-    page.wait_for_function("coarse => document.querySelector('.plot').data[0].dx < coarse", arg=coarse)
-    expect(page.locator("#range summary")).to_have_text(answered.value.json()["label"])
+    page.wait_for_function(
+        "coarse => [...document.querySelectorAll('.plot')].every(p => p.data[0].dx < coarse)", arg=coarse
+    )
+    assert page.evaluate(RANGES) == 1
+    expect(page.locator("#range summary")).to_have_text(label)
     expect(page.get_by_role("link", name="CPU as CSV")).to_have_attribute("href", re.compile(re.escape(query)))
     page.reload()
-    expect(page.locator("#range summary")).to_have_text(answered.value.json()["label"])
+    expect(page.locator("#range summary")).to_have_text(label)
     assert asked_for(page) == query
 
 
