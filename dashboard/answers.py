@@ -12,8 +12,9 @@ from dashboard.callers import Caller
 from dashboard.envelope import Answer, ApiError, bad
 from dashboard.posts import Posted
 from dashboard.summary import dashboard_summary
-from metrics import app_access, app_queries, periods, queries
+from metrics import app_access, app_queries, periods, queries, samples
 from metrics.periods import Span
+from metrics.series import Series
 
 MOST_ROWS = 1000
 REPLAYED = "Idempotent-Replayed"
@@ -37,11 +38,12 @@ def server(caller: Caller, _given: Mapping[str, str], server_id: str) -> dict[st
 def server_metrics(caller: Caller, given: Mapping[str, str], server_id: str) -> dict[str, Any]:
     found = caller.server(server_id)
     period, span = _span(caller, given)
-    metrics = wire.samples(found.pk, queries.server_series(found.pk, span))
+    series = queries.server_series(found.pk, span)
+    metrics = wire.samples(found.pk, series)
     return {
         "server_id": found.pk,
         "period": period,
-        **_span_told(span),
+        **_span_told(span, series),
         "metrics": metrics,
         "count": len(metrics),
     }
@@ -71,12 +73,13 @@ def server_apps(caller: Caller, _given: Mapping[str, str], server_id: str) -> di
 def app_metrics(caller: Caller, given: Mapping[str, str], server_id: str, app_id: str) -> dict[str, Any]:
     app = caller.app(server_id, app_id)
     period, span = _span(caller, given)
-    metrics = wire.app_samples(app_queries.app_history(app, span))
+    history = app_queries.app_history(app, span)
+    metrics = wire.app_samples(history)
     return {
         "server_id": app.server_id,
         "app_id": app.pk,
         "period": period,
-        **_span_told(span),
+        **_span_told(span, history.series),
         "metrics": metrics,
         "count": len(metrics),
     }
@@ -115,17 +118,30 @@ def _listed(name: str, told: list[dict[str, Any]], total: int, limit: int, offse
     return {name: told, "count": len(told), "total": total, "limit": limit, "offset": offset}
 
 
-def _span(caller: Caller, given: Mapping[str, str]) -> tuple[str, Span]:
-    period = given.get("period", "24h")
+def _span(caller: Caller, given: Mapping[str, str]) -> tuple[str | None, Span]:
+    """The period that is asked for, or None for a free range, and its span."""
+    since, until = parameters.instant(given, "from"), parameters.instant(given, "to")
+    if since is None and until is None:
+        period = given.get("period", "24h")
+        try:
+            return period, samples.period_span(period, caller.at)
+        except periods.UnknownPeriod as wrong:
+            raise ApiError(400, "UNKNOWN_PERIOD", f"period: {wrong}") from None
+    if "period" in given:
+        raise bad("period", "Give either a period or from and to.")
+    if since is None:
+        raise bad("from", "It is wanted beside to: when the range begins, such as 2026-01-31T12:00:00Z.")
     try:
-        return period, periods.span(period, caller.at.timestamp(), interval=int(queries.interval().total_seconds()))
-    except periods.UnknownPeriod as wrong:
-        raise ApiError(400, "UNKNOWN_PERIOD", f"period: {wrong}") from None
+        return None, samples.range_span(since, until or caller.at, caller.at)
+    except periods.WrongRange as wrong:
+        raise bad("from", str(wrong)) from None
 
 
-def _span_told(span: Span) -> dict[str, Any]:
+def _span_told(span: Span, series: Series) -> dict[str, Any]:
     return {
         "step_seconds": span.step,
+        "resolution_seconds": span.resolution.seconds or int(queries.interval().total_seconds()),
+        "coverage_percent": None if series.coverage is None else round(100 * series.coverage, 1),
         "from": wire.timestamp(datetime.fromtimestamp(span.start, UTC)),
         "to": wire.timestamp(datetime.fromtimestamp(span.end, UTC)),
     }

@@ -31,15 +31,19 @@ class Operation:
     method: str = "GET"
 
 
+RANGE = ("period", "from", "to")
 OPERATIONS = (
     Operation("summary", Scope.SUMMARY_READ, answers.summary),
     Operation("servers", Scope.METRICS_READ, answers.servers, ("limit", "offset")),
     Operation("servers/<str:server_id>", Scope.METRICS_READ, answers.server),
-    Operation("servers/<str:server_id>/metrics", Scope.METRICS_READ, answers.server_metrics, ("period",)),
+    Operation("servers/<str:server_id>/metrics", Scope.METRICS_READ, answers.server_metrics, RANGE),
     Operation("apps", Scope.METRICS_READ, answers.apps, ("limit", "offset")),
     Operation("servers/<str:server_id>/apps", Scope.METRICS_READ, answers.server_apps),
     Operation(
-        "servers/<str:server_id>/apps/<str:app_id>/metrics", Scope.METRICS_READ, answers.app_metrics, ("period",)
+        "servers/<str:server_id>/apps/<str:app_id>/metrics",
+        Scope.METRICS_READ,
+        answers.app_metrics,
+        ("period", "from", "to"),
     ),
     Operation(
         "activity",

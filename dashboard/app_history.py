@@ -2,27 +2,23 @@
 
 from datetime import UTC, datetime
 
-from django.conf import settings
-
 from activity.queries import ActivityFilter
 from dashboard import app_charts, history
 from dashboard.charts import Axis, Chart, is_known
 from dashboard.history import MOST_MARKS
-from dashboard.ranges import Range
 from dashboard.templatetags.units import binary_bytes, byte_rate, load, number, percent
-from metrics import app_queries
+from metrics import app_queries, retention
 from metrics.app_queries import AppRow
+from metrics.periods import Span
 
 
-def charts_of(row: AppRow, chosen: Range, at: datetime) -> list[Chart]:
+def charts_of(row: AppRow, span: Span, at: datetime) -> list[Chart]:
     """Every chart that there is something to draw for."""
-    interval = settings.TOMO["poll_seconds"]
-    span = chosen.span(at, interval=interval)
-    start, end = (datetime.fromtimestamp(edge, UTC) for edge in (span.start, span.end))
-    events = ActivityFilter(app_id=row.app.pk, since=start, until=end).rows()[:MOST_MARKS]
-    axis = Axis(start, span.step, span.points, chosen.zone, list(history.marks(events)))
+    start, end = datetime.fromtimestamp(span.start, UTC), datetime.fromtimestamp(span.end, UTC)
+    events = ActivityFilter(app_id=row.app.pk, since=start, until=min(end, at)).rows()[:MOST_MARKS]
+    axis = Axis(start, span.step, span.points, history.zone(end), list(history.marks(events)))
     series = app_queries.app_series(row.app, span)
-    shows_band = span.step > interval
+    shows_band = span.step > retention.interval_seconds()
     cores = row.app.server.state.facts.get("cores")
     found = [
         Chart("cpu", "CPU", _cpu(row), "cores", app_charts.cpu(axis, series, shows_band=shows_band)),

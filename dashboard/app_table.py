@@ -6,17 +6,23 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.db.models.functions import Lower
 
-from dashboard.server_table import Column, spark_span
+from dashboard.server_table import Column, number_of, spark_span
 from metrics import app_queries
-from metrics.app_queries import UNKNOWN, AppCounts, AppRow, newest
+from metrics.app_queries import UNKNOWN, AppCounts, AppRow
 from metrics.models import Condition, Server, Tag
 from metrics.models.app import AppQuerySet
 from metrics.models.server import ServerQuerySet
 from metrics.periods import LABELS
 from metrics.queries import ServerRow
+
+
+def _current(figure: str) -> Case:
+    """A figure of the newest sample, where it is shown."""
+    return Case(When(is_current=True, then=F(f"latest__{figure}")))
+
 
 PAGE = 100
 MOST_BROKEN = 5
@@ -27,9 +33,9 @@ SORTS: Mapping[str, Any] = {
     "name": Lower("name"),
     "server": Lower("server__name"),
     "status": F("condition"),
-    "cpu": newest("cpu_percent"),
-    "memory": newest("memory_used_bytes"),
-    "network": newest("network_rx_bytes_per_second"),
+    "cpu": _current("cpu_percent"),
+    "memory": _current("memory_used_bytes"),
+    "network": _current("network_rx_bytes_per_second"),
     "restarts": F("restart_count"),
     "up": F("started_at"),
 }
@@ -99,14 +105,14 @@ def app_table(servers: ServerQuerySet, asked: Mapping[str, str], period: str, at
     goes down."""
     text = asked.get("q", "").replace("\0", "").strip()[:LONGEST_TEXT]
     tag, state, sort = asked.get("tag", ""), asked.get("state", ""), asked.get("sort", "name")
-    server = _number(asked.get("server", ""))
+    server = number_of(asked.get("server", ""))
     apps = app_queries.apps_of(servers, at).present()
     counts = app_queries.app_counts(servers, at)
     wanted = _wanted(apps, text, server, tag, state, app_queries.is_current(at))
     shown = wanted.count()
-    page = min(_number(asked.get("page", "")) or 1, max(-(-shown // PAGE), 1))
+    page = min(number_of(asked.get("page", "")) or 1, max(-(-shown // PAGE), 1))
     rows = app_queries.app_rows(_sorted(wanted, sort)[(page - 1) * PAGE : page * PAGE])
-    sparks = app_queries.app_sparklines([row.app.pk for row in rows], spark_span(period, at))
+    sparks = app_queries.app_sparklines([row.app for row in rows], spark_span(period, at))
     table = AppTable(
         rows=[(row, sparks[row.app.pk]) for row in rows],
         columns=[],
@@ -131,7 +137,7 @@ def server_apps(row: ServerRow, period: str, at: datetime) -> list[tuple[AppRow,
     """The apps of one server, those in trouble first, with the sparkline of each."""
     apps = app_queries.apps_of(Server.objects.filter(pk=row.server.pk), at).present()
     rows = app_queries.app_rows(apps.order_by(Lower("name"), "pk"))
-    sparks = app_queries.app_sparklines([one.app.pk for one in rows], spark_span(period, at))
+    sparks = app_queries.app_sparklines([one.app for one in rows], spark_span(period, at))
     rows.sort(key=lambda one: TROUBLE_FIRST.index(one.condition))
     return [(one, sparks[one.app.pk]) for one in rows]
 
@@ -175,7 +181,3 @@ def _column(table: AppTable, key: str, label: str, style: str) -> Column:
     wanted = ("" if is_down else "-") if is_sorted else "-" if starts_down else ""
     order = ("descending" if is_down else "ascending") if is_sorted else ""
     return Column(label, style, table.asked(sort=wanted + key), order)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -16,32 +16,29 @@ from dashboard import charts, wire
 from dashboard.charts import Axis, Chart, Mark
 from dashboard.ranges import Range
 from dashboard.templatetags.units import binary_bytes, byte_rate, load, number, percent
-from metrics import queries
-from metrics.models import Filesystem, Interface, Sensor, ServerMetrics
+from metrics import queries, retention
+from metrics.models import Filesystem, Interface, LatestServerMetrics, Sensor
 from metrics.models.server_metrics import share_of
+from metrics.periods import Span
 from metrics.queries import ServerRow
 from metrics.series import Series
 
 MOST_MARKS = 40
-MOST_PARTS = 12
 WORDS = {"B/s": byte_rate, "B": binary_bytes, "": load, "cores": load, "restarts": number, "processes": number}
 UNMARKED = {ActivityType.PREPARATION_STARTED}
 
 
-def server_charts(row: ServerRow, chosen: Range, at: datetime) -> list[Chart]:
+def server_charts(row: ServerRow, span: Span, at: datetime) -> list[Chart]:
     """Every chart that there is something to draw for."""
-    interval = settings.TOMO["poll_seconds"]
-    span = chosen.span(at, interval=interval)
-    start, end = (datetime.fromtimestamp(edge, UTC) for edge in (span.start, span.end))
-    events = activity_queries.between(row.server.pk, start, end, MOST_MARKS)
-    axis = Axis(start, span.step, span.points, chosen.zone, list(marks(events)))
+    start, end = datetime.fromtimestamp(span.start, UTC), datetime.fromtimestamp(span.end, UTC)
+    events = activity_queries.between(row.server.pk, start, min(end, at), MOST_MARKS)
+    axis = Axis(start, span.step, span.points, zone(end), list(marks(events)))
     series = queries.server_series(row.server.pk, span)
-    parts = {model: [part for part, _ in found] for model, found in queries.parts_now(row.server).items()}
     histories = {
-        model: {str(part): queries.part_series(part, span) for part in found[:MOST_PARTS]}
-        for model, found in parts.items()
+        model: {str(part): one for part, one in queries.parts_series(row.server.pk, parts, span).items()}
+        for model, parts in queries.parts_of(row.server, span).items()
     }
-    shows_band = span.step > interval
+    shows_band = span.step > retention.interval_seconds()
     latest = row.latest if row.is_fresh else None
     found = [
         Chart(
@@ -118,7 +115,7 @@ def _unsigned(value: float | None, unit: str) -> float | None:
 
 
 def zone(at: datetime) -> timezone:
-    """The offset that the pages' time zone has now, for the whole chart: an axis does not jump in between."""
+    """The offset of the pages' time zone at the end of a chart, for all of it: an axis does not jump in between."""
     offset = at.astimezone(ZoneInfo(settings.TIME_ZONE)).utcoffset()
     return timezone(offset or timedelta())
 
@@ -127,6 +124,18 @@ def zone_name(at: datetime) -> str:
     """The time zone with its present offset, such as "Europe/Berlin (UTC+01:00)"."""
     offset = str(zone(at))
     return settings.TIME_ZONE if offset == settings.TIME_ZONE else f"{settings.TIME_ZONE} ({offset})"
+
+
+def charts_context(found: list[Chart], shown: Range) -> dict[str, Any]:
+    """What the template of a page with charts takes."""
+    offset = zone(shown.end).utcoffset(None)
+    return {
+        "charts": found,
+        "figures": figures(found),
+        "chart_seconds": shown.span.step,
+        "zone": zone_name(shown.end),
+        "offset_seconds": int(offset.total_seconds()),
+    }
 
 
 def figures(found: Iterable[Chart]) -> dict[str, dict[str, Any]]:
@@ -146,33 +155,33 @@ def _memory_title(row: ServerRow) -> str:
     return "Memory (estimated)" if row.server.state.facts.get("memory_is_estimate") else "Memory"
 
 
-def _memory(latest: ServerMetrics | None) -> str:
+def _memory(latest: LatestServerMetrics | None) -> str:
     if not latest or latest.memory_total_bytes is None:
         return "–"
     return f"{binary_bytes(latest.memory_used_bytes)} of {binary_bytes(latest.memory_total_bytes)}"
 
 
-def _disk(latest: ServerMetrics | None) -> str:
+def _disk(latest: LatestServerMetrics | None) -> str:
     if not latest or latest.disk_total_bytes is None:
         return "–"
     return f"{percent(latest.disk_percent)} of {binary_bytes(latest.disk_total_bytes)} on /"
 
 
-def _network(latest: ServerMetrics | None) -> str:
+def _network(latest: LatestServerMetrics | None) -> str:
     if not latest:
         return "–"
     received, sent = latest.network_rx_bytes_per_second, latest.network_tx_bytes_per_second
     return f"in {byte_rate(received)} · out {byte_rate(sent)}"
 
 
-def _disk_io(latest: ServerMetrics | None) -> str:
+def _disk_io(latest: LatestServerMetrics | None) -> str:
     if not latest:
         return "–"
     read, written = latest.disk_read_bytes_per_second, latest.disk_written_bytes_per_second
     return f"read {byte_rate(read)} · write {byte_rate(written)}"
 
 
-def _load(latest: ServerMetrics | None) -> str:
+def _load(latest: LatestServerMetrics | None) -> str:
     if not latest:
         return "–"
     cores = len(latest.cores_percent or b"")
@@ -180,7 +189,7 @@ def _load(latest: ServerMetrics | None) -> str:
     return " · ".join(load(value) for value in figures) + (f" ({cores} cores)" if cores else "")
 
 
-def _pressure(latest: ServerMetrics | None) -> str:
+def _pressure(latest: LatestServerMetrics | None) -> str:
     if not latest:
         return "–"
     return f"CPU {number(latest.pressure_cpu_avg60_percent)}% · I/O {number(latest.pressure_io_avg60_percent)}%"

@@ -1,4 +1,4 @@
-"""The summary of everything: servers and activity, joined once for every face."""
+"""The summary of everything: servers, apps and activity, joined once for every face."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,19 +8,22 @@ from activity.models import ActivityLog
 from activity.queries import ActivityFilter
 from metrics import app_queries, queries
 from metrics.app_queries import AppCounts
+from metrics.models import Server, Status
 from metrics.models.server import ServerQuerySet
-from metrics.queries import Fleet, ServerRow
+from metrics.queries import Fleet
 
 RECENT = 10
+MOST_OFFLINE = 20
 
 
 @dataclass(frozen=True)
 class DashboardSummary:
-    """The fleet at an instant, its servers and apps, and what happened last (newest first)."""
+    """The fleet at an instant, the first servers that are offline (the longest first), the apps, and what happened last
+    (newest first)."""
 
     at: datetime
     fleet: Fleet
-    rows: Sequence[ServerRow]
+    offline: Sequence[Server]
     apps: AppCounts
     apps_by_server: Mapping[int, AppCounts]
     recent: list[ActivityLog]
@@ -28,8 +31,13 @@ class DashboardSummary:
 
 def dashboard_summary(servers: ServerQuerySet, seen: ActivityFilter, at: datetime) -> DashboardSummary:
     """The summary of these servers; `seen` is the activity that may be looked at."""
-    rows = queries.server_rows(servers, at)
-    apps = app_queries.app_counts_by_server(servers, at)
+    fleet, apps = queries.fleet(servers, at), app_queries.app_counts_by_server(servers, at)
+    offline = servers.monitored().filter(state__status=Status.OFFLINE).select_related("state")
     return DashboardSummary(
-        at, queries.fleet(rows), rows, app_queries.sum_of(apps.values()), apps, recent=list(seen.rows()[:RECENT])
+        at,
+        fleet,
+        list(offline.order_by("state__since", "name")[:MOST_OFFLINE]) if fleet.offline else [],
+        app_queries.sum_of(apps.values()),
+        apps,
+        recent=list(seen.rows()[:RECENT]),
     )

@@ -10,7 +10,7 @@ from dashboard.summary import DashboardSummary
 from metrics import app_access
 from metrics.app_queries import AppHistory, AppRow
 from metrics.app_transitions import signal_name
-from metrics.models import ServerMetrics
+from metrics.models import LatestServerMetrics
 from metrics.models.server_metrics import share_of
 from metrics.queries import ServerRow
 from metrics.series import Series
@@ -189,7 +189,7 @@ APP_FIGURES = (
 COUNTERS = ("network_rx_bytes", "network_tx_bytes", "uptime_seconds")  # of several in one step, the last
 
 
-def _latest(row: ServerMetrics | None) -> dict[str, Any]:
+def _latest(row: LatestServerMetrics | None) -> dict[str, Any]:
     names = (*PERCENTS, *HUNDREDTHS, *SIZES, *COUNTERS)
     return _public({name: getattr(row, name) if row else None for name in names}) | {
         "timestamp": timestamp(row.timestamp) if row else None

@@ -2,23 +2,21 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import connection, models
-from django.db.models import BigIntegerField, Case, Count, ExpressionWrapper, F, OuterRef, Q, Subquery, Value, When
+from django.db import models
+from django.db.models import Case, Count, F, Q, Value, When
 
 from metrics import samples
-from metrics.models import App, Container, ContainerMetrics, Server, Status
+from metrics.models import App, Container, ContainerMetrics, LatestContainerMetrics, Server, Status
 from metrics.models.app import STATES, AppQuerySet
-from metrics.models.fields import OWNER_BITS, SLOT_SECONDS
 from metrics.models.server_metrics import share_of
 from metrics.periods import Span
 from metrics.probe.reading import State
 from metrics.queries import interval
-from metrics.samples import OWNERS
 from metrics.series import Series
 
 UNKNOWN = "unknown"
@@ -30,7 +28,7 @@ class AppRow:
     server is online and its engine lists its containers. Figures that are not are None."""
 
     app: App
-    latest: ContainerMetrics | None
+    latest: LatestContainerMetrics | None
     is_current: bool
 
     @property
@@ -61,7 +59,7 @@ class AppRow:
 
     @property
     def memory_ceiling_bytes(self) -> int | None:
-        server = self.app.server.state.latest
+        server = getattr(self.app.server, "latest", None)
         own = self.latest.memory_limit_bytes if self.latest else None
         return own or (server.memory_total_bytes if server else None)
 
@@ -114,27 +112,23 @@ def is_current(at: datetime) -> Q:
 
 def apps_of(servers: models.QuerySet[Server], at: datetime) -> AppQuerySet:
     """The apps of these servers, also those that were removed, ready for app_rows()."""
-    slot = F("server__state__latest_id").bitrightshift(OWNER_BITS)
     return (
         App.objects.filter(server__in=servers)
-        .select_related("server__state__latest")
-        .annotate(
-            latest_key=ExpressionWrapper(slot * OWNERS + F("pk"), output_field=BigIntegerField()),
-            is_current=Case(When(is_current(at), removed_at__isnull=True, then=True), default=False),
-        )
+        .select_related("latest", "server__state", "server__latest")
+        .annotate(is_current=Case(When(is_current(at), removed_at__isnull=True, then=True), default=False))
     )
 
 
 def app_rows(apps: AppQuerySet) -> list[AppRow]:
-    """These apps (out of apps_of()) with their newest samples: two queries, however many they are."""
-    found: list[Any] = list(apps)
-    newest = ContainerMetrics.objects.in_bulk([app.latest_key for app in found if app.is_current and app.latest_key])
-    return [AppRow(app, newest.get(app.latest_key) if app.is_current else None, app.is_current) for app in found]
+    """These apps (out of apps_of()) with their newest samples: one query, however many they are."""
+    found: Iterable[Any] = apps
+    return [AppRow(app, _newest(app) if app.is_current else None, app.is_current) for app in found]
 
 
-def newest(figure: str) -> Subquery:
-    """A figure of the newest sample, for sorting apps_of() by it."""
-    return Subquery(ContainerMetrics.objects.filter(pk=OuterRef("latest_key")).values(figure)[:1])
+def _newest(app: App) -> LatestContainerMetrics | None:
+    """Its sample of its server's newest poll."""
+    latest, server = getattr(app, "latest", None), getattr(app.server, "latest", None)
+    return latest if latest and server and latest.slot == server.slot else None
 
 
 def app_counts(servers: models.QuerySet[Server], at: datetime) -> AppCounts:
@@ -159,7 +153,7 @@ def sum_of(counts: Iterable[AppCounts]) -> AppCounts:
 
 def app_series(app: App, span: Span) -> Series:
     """All figures of one app."""
-    return samples.owner_series(ContainerMetrics, app.server_id, app.pk, span)
+    return samples.series(ContainerMetrics, {app.pk: app.server_id}, span)[app.pk]
 
 
 def app_history(app: App, span: Span) -> AppHistory:
@@ -169,7 +163,8 @@ def app_history(app: App, span: Span) -> AppHistory:
 def _states(app: App, span: Span) -> list[State | None]:
     """The last state in each step; None is a gap."""
     found: list[State | None] = [None] * span.points
-    for step, _, status in sorted(samples.owner_rows(ContainerMetrics, app.server_id, app.pk, span, "slot, m.status")):
+    rows = samples.rows(ContainerMetrics, {app.pk: app.server_id}, span, lambda _part: "slot, m.status")
+    for _part, _owner, step, _slot, status in sorted(rows, key=lambda row: row[3]):
         found[step] = STATES[status]
     return found
 
@@ -183,20 +178,8 @@ def _instances(app: App, span: Span) -> list[Container | None]:
     return [known[place - 1] if place else None for place in places]
 
 
-def app_sparklines(app_ids: Sequence[int], span: Span) -> dict[int, list[float | None]]:
-    """CPU percent in each step's first round, by app id."""
-    found: dict[int, list[float | None]] = {app_id: [None] * span.points for app_id in app_ids}
-    if not app_ids:
-        return found
-    marks = ", ".join(["%s"] * len(app_ids))
-    offsets = range(0, samples.first_round(span), SLOT_SECONDS)
-    sql = (
-        f"{samples.SLOTS}, offsets(after) AS (VALUES {', '.join(f'({after})' for after in offsets)}) "
-        "SELECT slot, a.id, m.cpu_percent FROM slots CROSS JOIN offsets CROSS JOIN metrics_app a "
-        f"JOIN metrics_containermetrics m ON m.id = (slot + after) * {samples.OWNERS} + a.id WHERE a.id IN ({marks})"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [span.start, span.step, span.step, span.end, *app_ids])
-        for slot, app_id, tenths in cursor.fetchall():
-            found[app_id][(slot - span.start) // span.step] = None if tenths is None else tenths / 10
-    return found
+def app_sparklines(apps: Iterable[App], span: Span) -> dict[int, list[float | None]]:
+    """CPU percent by app id."""
+    owners = {app.pk: app.server_id for app in apps}
+    found = samples.series(ContainerMetrics, owners, span, ["cpu_percent"])
+    return {app_id: series.mean["cpu_percent"] for app_id, series in found.items()}

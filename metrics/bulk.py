@@ -8,14 +8,20 @@ from django.db import connection, models
 
 
 def insert(model: type[models.Model], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Many rows in one statement; a row that is there already stands. bulk_create costs twenty times as much."""
-    fields: Sequence[Any] = model._meta.concrete_fields
-    columns = ", ".join(field.column for field in fields)
-    marks = ", ".join(["%s"] * len(fields))
-    _execute_many(
-        f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING",
-        [_stored(fields, row) for row in rows],
-    )
+    """New rows, values in the order of the fields, the primary key first; a row that is there already stands."""
+    fields = columns_of(model)
+    _execute_many(f"{_insert(model)} ON CONFLICT DO NOTHING", [_stored(fields, row) for row in rows])
+
+
+def replace(model: type[models.Model], rows: Iterable[tuple[Any, ...]]) -> None:
+    """The same; a row that is there already gets the new values."""
+    fields = columns_of(model)
+    _execute_many(_upsert(model), [_stored(fields, row) for row in rows])
+
+
+def upsert(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) -> None:
+    """The same with values as their columns keep them."""
+    _execute_many(_upsert(model), list(rows))
 
 
 def update(model: type[models.Model], key: str, names: Sequence[str], objects: Iterable[models.Model]) -> None:
@@ -26,6 +32,26 @@ def update(model: type[models.Model], key: str, names: Sequence[str], objects: I
         f"UPDATE {model._meta.db_table} SET {columns} WHERE {key} = %s",
         [(*_stored(fields, [getattr(one, field.attname) for field in fields]), one.pk) for one in objects],
     )
+
+
+@cache
+def columns_of(model: type[models.Model]) -> Sequence[Any]:
+    """The fields as rows have them: the primary key, then the others as they are declared."""
+    return sorted(model._meta.concrete_fields, key=lambda field: not field.primary_key)
+
+
+@cache
+def _insert(model: type[models.Model]) -> str:
+    fields = columns_of(model)
+    columns, marks = ", ".join(field.column for field in fields), ", ".join(["%s"] * len(fields))
+    return f"INSERT INTO {model._meta.db_table} ({columns}) VALUES ({marks})"
+
+
+@cache
+def _upsert(model: type[models.Model]) -> str:
+    key, *others = (field.column for field in columns_of(model))
+    news = ", ".join(f"{column} = excluded.{column}" for column in others)
+    return f"{_insert(model)} ON CONFLICT ({key}) DO UPDATE SET {news}"
 
 
 def _stored(fields: Iterable[Any], values: Iterable[Any]) -> tuple[Any, ...]:

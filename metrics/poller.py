@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import final
 
 import structlog
-from django.conf import settings
 from django.db import DataError, IntegrityError, OperationalError, close_old_connections
 from django.db.models import F
 
@@ -205,7 +204,6 @@ class Poller:
         if self.number == 0 and time.monotonic() >= self._prune_at:
             self._prune_at = time.monotonic() + PRUNE_SECONDS
             crash_cards.give_up(at)
-            store.prune(at - timedelta(days=settings.TOMO["retention_days"]))
 
 
 def _lanes() -> dict[str, ThreadPoolExecutor]:

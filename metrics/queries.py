@@ -1,34 +1,42 @@
 """What one asks about servers; the answers are frozen, and every face renders the same ones."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Length
 
 from metrics import samples
+from metrics.known_parts import SEEN_STEP
 from metrics.models import (
     Filesystem,
     FilesystemMetrics,
+    FleetMetrics,
     Heartbeat,
     Interface,
     InterfaceMetrics,
+    LatestServerMetrics,
     Sensor,
     Server,
     ServerMetrics,
     Status,
     TemperatureMetrics,
 )
-from metrics.models.fields import OWNER_BITS, slot_key
+from metrics.models.fields import first_key, slot_key
+from metrics.models.fleet_metrics import FLEET
 from metrics.models.parts import Part
+from metrics.models.rollups import table_of
 from metrics.models.server import ServerQuerySet
 from metrics.models.server_metrics import share_of
-from metrics.periods import Span
-from metrics.samples import OWNERS, SLOTS
+from metrics.periods import DAY, RAW, Span
 from metrics.series import Series
 
+MOST_PARTS = 12
 SILENT = timedelta(seconds=60)  # after which a poller that gave no sign of life counts as not working
 
 
@@ -42,7 +50,7 @@ class ServerRow:
     server: Server
     status: Status
     tags: tuple[str, ...]
-    latest: ServerMetrics | None
+    latest: LatestServerMetrics | None
     is_fresh: bool
     age: timedelta | None
 
@@ -82,12 +90,45 @@ class Fleet:
     fullest_disk: tuple[str, float] | None
 
 
+class _Figures(NamedTuple):
+    """What the fleet's figures are made of, of one server."""
+
+    name: str
+    cores: int
+    cpu_percent: float | None
+    memory_used_bytes: int | None
+    memory_total_bytes: int | None
+    disk_used_bytes: int | None
+    disk_available_bytes: int | None
+
+    @property
+    def memory_percent(self) -> float | None:
+        return share_of(self.memory_used_bytes, self.memory_total_bytes)
+
+    @property
+    def disk_capacity_bytes(self) -> int | None:
+        used, available = self.disk_used_bytes, self.disk_available_bytes
+        return None if used is None or available is None else used + available
+
+    @property
+    def disk_percent(self) -> float | None:
+        return share_of(self.disk_used_bytes, self.disk_capacity_bytes)
+
+
+FLEET_FIGURES = tuple(f"latest__{name}" for name in _Figures._fields[2:])
+
+
 def interval() -> timedelta:
     return timedelta(seconds=settings.TOMO["poll_seconds"])
 
 
+def is_fresh(at: datetime) -> Q:
+    """The servers whose newest sample may be shown as current."""
+    return Q(paused=False, state__status=Status.ONLINE, state__polled_at__gte=at - 2 * interval())
+
+
 def server_rows(servers: ServerQuerySet, at: datetime) -> list[ServerRow]:
-    """These servers with their newest samples: three queries, however many they are."""
+    """These servers with their newest samples: two queries, however many they are."""
     return [_row(server, at) for server in servers.with_latest()]
 
 
@@ -95,113 +136,115 @@ def server_row(server: Server, at: datetime) -> ServerRow:
     return _row(server, at)
 
 
-def fleet(rows: Sequence[ServerRow]) -> Fleet:
-    """The sums of server_rows()."""
-    statuses = [row.status for row in rows]
-    fresh = [(row, row.latest) for row in rows if row.latest and row.is_fresh and row.status == Status.ONLINE]
-    current = [sample for _, sample in fresh]
-    weighted = [(s.cpu_percent, len(s.cores_percent or b"") or 1) for s in current if s.cpu_percent is not None]
+def fleet(servers: ServerQuerySet, at: datetime) -> Fleet:
+    """These servers together: one query."""
+    statuses: Counter[str] = Counter()
+    current = []
+    for name, paused, status, polled_at, cores, *figures in servers.order_by().values_list(
+        "name", "paused", "state__status", "state__polled_at", Length("latest__cores_percent"), *FLEET_FIGURES
+    ):
+        statuses[Status.PAUSED if paused else status] += 1
+        if not paused and status == Status.ONLINE and polled_at and at - polled_at <= 2 * interval():
+            current.append(_Figures(name, cores or 1, *figures))
+    weighted = [(one.cpu_percent, one.cores) for one in current if one.cpu_percent is not None]
     return Fleet(
-        total=len(rows),
-        online=statuses.count(Status.ONLINE),
-        offline=statuses.count(Status.OFFLINE),
-        pending=statuses.count(Status.PENDING),
-        paused=statuses.count(Status.PAUSED),
-        counted=len(fresh),
+        total=statuses.total(),
+        online=statuses[Status.ONLINE],
+        offline=statuses[Status.OFFLINE],
+        pending=statuses[Status.PENDING],
+        paused=statuses[Status.PAUSED],
+        counted=len(current),
         cpu_percent=sum(p * cores for p, cores in weighted) / sum(c for _, c in weighted) if weighted else None,
-        memory_percent=_together((s.memory_used_bytes, s.memory_total_bytes) for s in current),
-        disk_percent=_together(
-            (s.disk_used_bytes, None if s.disk_available_bytes is None else s.disk_used_bytes + s.disk_available_bytes)
-            for s in current
-            if s.disk_used_bytes is not None
-        ),
-        mean_cpu_percent=_mean(s.cpu_percent for s in current),
-        mean_memory_percent=_mean(s.memory_percent for s in current),
-        mean_disk_percent=_mean(s.disk_percent for s in current),
-        busiest=_worst((row.name, sample.cpu_percent) for row, sample in fresh),
-        fullest_memory=_worst((row.name, sample.memory_percent) for row, sample in fresh),
-        fullest_disk=_worst((row.name, sample.disk_percent) for row, sample in fresh),
+        memory_percent=_together((one.memory_used_bytes, one.memory_total_bytes) for one in current),
+        disk_percent=_together((one.disk_used_bytes, one.disk_capacity_bytes) for one in current),
+        mean_cpu_percent=_mean(one.cpu_percent for one in current),
+        mean_memory_percent=_mean(one.memory_percent for one in current),
+        mean_disk_percent=_mean(one.disk_percent for one in current),
+        busiest=_worst((one.name, one.cpu_percent) for one in current),
+        fullest_memory=_worst((one.name, one.memory_percent) for one in current),
+        fullest_disk=_worst((one.name, one.disk_percent) for one in current),
     )
 
 
 def server_series(server_id: int, span: Span) -> Series:
     """All figures of one server."""
-    return samples.owner_series(ServerMetrics, server_id, server_id, span)
+    return samples.series(ServerMetrics, {server_id: server_id}, span)[server_id]
 
 
-def part_series(part: Part, span: Span) -> Series:
-    """The figures of one filesystem, interface or sensor."""
-    return samples.owner_series(SAMPLES_OF[type(part)], part.server_id, part.pk, span)
+def parts_series(server_id: int, parts: Sequence[Part], span: Span) -> dict[Part, Series]:
+    """The figures of some filesystems, or interfaces, or sensors of one server."""
+    if not parts:
+        return {}
+    found = samples.series(SAMPLES_OF[type(parts[0])], {part.pk: server_id for part in parts}, span)
+    return {part: found[part.pk] for part in parts}
 
 
 def core_series(server_id: int, span: Span) -> list[list[float | None]]:
     """Busy percent per core (outer list) and step, as means."""
     sums: list[list[list[float]]] = []
-    for step, cores in samples.owner_rows(ServerMetrics, server_id, server_id, span, "m.cores_percent"):
+    found = samples.rows(
+        ServerMetrics,
+        {server_id: server_id},
+        span,
+        lambda part: f"m.cores_percent, {'m.count' if part.resolution.seconds else 1}",
+    )
+    for _part, _owner, step, cores, count in found:
         for number, half in enumerate(bytes(cores or b"")):
-            while len(sums) <= number:
-                sums.append([[] for _ in range(span.points)])
+            if number == len(sums):
+                sums.append([[0.0, 0.0] for _ in range(span.points)])
             if half != 255:
-                sums[number][step].append(half / 2)
-    return [[sum(values) / len(values) if values else None for values in core] for core in sums]
+                sums[number][step][0] += half / 2 * count
+                sums[number][step][1] += count
+    return [[total / count if count else None for total, count in core] for core in sums]
+
+
+def parts_of(server: Server, span: Span) -> dict[type[Part], list[Any]]:
+    """The parts that were seen in a span, by type and in order."""
+    since = datetime.fromtimestamp(span.start, UTC) - SEEN_STEP
+    return {
+        model: list(model._default_manager.filter(server=server, seen_at__gte=since).order_by("name")[:MOST_PARTS])
+        for model in SAMPLES_OF
+    }
 
 
 def parts_now(server: Server) -> dict[type[Part], list[tuple[Any, Any]]]:
     """The parts that the newest sample saw, each with its figures: [(Filesystem, FilesystemMetrics), …] by type."""
-    latest = server.state.latest_id
+    latest = getattr(server, "latest", None)
     if latest is None:
         return {model: [] for model in SAMPLES_OF}
-    slot = latest >> OWNER_BITS
     found: dict[type[Part], list[tuple[Any, Any]]] = {}
     for model, figures_of in SAMPLES_OF.items():
-        parts = {slot_key(slot, part.pk): part for part in model._default_manager.filter(server=server)}
+        parts = {slot_key(latest.slot, part.pk): part for part in model._default_manager.filter(server=server)}
         figures = figures_of._default_manager.in_bulk(list(parts))
         found[model] = sorted(((parts[key], row) for key, row in figures.items()), key=lambda pair: str(pair[0]))
     return found
 
 
 def sparklines(name: str, servers: Sequence[int], span: Span) -> dict[int, list[float | None]]:
-    """One figure of many servers in each step's first round, by server id: as many rows as points, no scan."""
-    field = next(field for field in ServerMetrics._meta.concrete_fields if field.name == name)
-    found: dict[int, list[float | None]] = {server: [None] * span.points for server in servers}
-    for slot, server, value in _first_rounds(span, f"slot, m.id & {OWNERS - 1}, m.{field.column}"):
-        if server in found:
-            found[server][(slot - span.start) // span.step] = samples.in_units(field, value)
-    return found
+    """One figure of many servers, by server id."""
+    found = samples.series(ServerMetrics, {server: server for server in servers}, span, [name])
+    return {server: series.mean[name] for server, series in found.items()}
 
 
 def fleet_sparklines(span: Span) -> dict[str, list[float | None]]:
-    """Percent of CPU (weighted by cores), memory and disk over all servers in each step's first round."""
-    names = ("cpu", "memory", "disk")
-    found: dict[str, list[float | None]] = {name: [None] * span.points for name in names}
-    cores = "COALESCE(LENGTH(m.cores_percent), 1)"
-    columns = (
-        f"slot, SUM(m.cpu_percent * {cores}) / 10.0 / SUM(CASE WHEN m.cpu_percent IS NULL THEN NULL ELSE {cores} END), "
-        "100.0 * SUM(m.memory_used_bytes) / SUM(m.memory_total_bytes), "
-        "100.0 * SUM(m.disk_used_bytes) / SUM(m.disk_used_bytes + m.disk_available_bytes)"
-    )
-    for slot, *values in _first_rounds(span, columns, "GROUP BY slot"):
-        for name, value in zip(names, values, strict=True):
-            found[name][(slot - span.start) // span.step] = None if value is None else float(value)
-    return found
-
-
-def _first_rounds(span: Span, columns: str, grouped: str = "") -> list[tuple[Any, ...]]:
-    """The samples of servers that are still monitored, in the first interval of each step: each server once."""
-    sql = (
-        SLOTS + f"SELECT {columns} FROM slots CROSS JOIN metrics_servermetrics m CROSS JOIN metrics_server owner "
-        f"WHERE m.id > slot * {OWNERS} AND m.id < (slot + {samples.first_round(span)}) * {OWNERS} "
-        f"AND owner.id = (m.id & {OWNERS - 1}) AND NOT owner.paused {grouped}"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [span.start, span.step, span.step, span.end])
-        return list(cursor.fetchall())
+    """Percent of CPU (weighted by cores), memory and disk over all servers."""
+    sums = samples.series(FleetMetrics, {FLEET: FLEET}, span)[FLEET].mean
+    shares = {
+        "cpu": ("busy_cores", "cores"),
+        "memory": ("memory_used_bytes", "memory_total_bytes"),
+        "disk": ("disk_used_bytes", "disk_capacity_bytes"),
+    }
+    return {
+        name: [share_of(part, whole) for part, whole in zip(sums[used], sums[total], strict=True)]
+        for name, (used, total) in shares.items()
+    }
 
 
 def has_history(seconds: int, at: datetime) -> bool:
-    """Whether the oldest sample is older than that."""
-    oldest = ServerMetrics.objects.order_by("pk").values_list("pk", flat=True).first()
-    return oldest is not None and (oldest >> OWNER_BITS) < at.timestamp() - seconds
+    """Whether the oldest that is kept is older than that."""
+    tables = (table_of(ServerMetrics, resolution) for resolution in (DAY, RAW))
+    oldest = (table._default_manager.order_by("pk").values_list("pk", flat=True).first() for table in tables)
+    return any(key is not None and key < first_key(int(at.timestamp()) - seconds) for key in oldest)
 
 
 SAMPLES_OF: dict[type[Part], type[models.Model]] = {
@@ -218,7 +261,7 @@ def _row(server: Server, at: datetime) -> ServerRow:
         server=server,
         status=server.status,
         tags=tuple(tag.name for tag in server.tags.all()),
-        latest=state.latest,
+        latest=getattr(server, "latest", None),
         is_fresh=server.status == Status.ONLINE and state.is_fresh(at, interval()),
         age=age,
     )

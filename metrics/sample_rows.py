@@ -1,4 +1,4 @@
-"""Samples as rows of their tables, in the order of the fields. Pure."""
+"""A sample's figures in the order of their fields. Pure."""
 
 from typing import Any
 
@@ -7,14 +7,13 @@ from metrics.probe.deltas import Sample
 from metrics.probe.reading import Container
 
 
-def server(key: int, sample: Sample) -> tuple[Any, ...]:
-    """A ServerMetrics row, in the order of its fields."""
+def server(sample: Sample) -> tuple[Any, ...]:
+    """ServerFigures."""
     cpu, memory, swap, disk = sample.cpu, sample.memory, sample.swap, sample.disk
     root = next((one for one in sample.filesystems or () if one.mount == "/"), None)
     rates, pressure = sample.network_rates, sample.pressure or {}
     averages = [pressure.get(name) for name in ("cpu", "memory", "io")]
     return (
-        key,
         *((cpu.busy, cpu.user, cpu.system, cpu.iowait, cpu.steal) if cpu else [None] * 5),
         core_bytes(sample.cores),
         *((memory.total_bytes, memory.used_bytes, memory.cache_bytes) if memory else [None] * 3),
@@ -37,12 +36,11 @@ def core_bytes(cores: dict[int, float]) -> bytes | None:
     return bytes(round(cores[n] * 2) if n in cores else 255 for n in range(min(max(cores) + 1, 1024)))
 
 
-def container(key: int, seen: Container, figures: ContainerFigures | None) -> tuple[Any, ...]:
-    """A ContainerMetrics row, in the order of its fields."""
+def container(seen: Container, figures: ContainerFigures | None) -> tuple[Any, ...]:
+    """models.app.ContainerFigures."""
     if figures is None:
-        return (key, seen.state, *[None] * 11, seen.restart_count)
+        return (seen.state, *[None] * 11, seen.restart_count)
     return (
-        key,
         seen.state,
         figures.cpu_percent,
         figures.cpu_limit_cores,

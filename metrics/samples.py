@@ -1,51 +1,79 @@
-"""History out of the tables of samples, by exact keys: no index that would scatter each round over a table."""
+"""History out of the tables of samples and roll-ups, by exact keys: an index would scatter each round over them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
+from django.core.cache import cache
 from django.db import connection, models
 
+from metrics import retention
+from metrics.models import Resolved, ServerMetrics
 from metrics.models.fields import OWNER_BITS, SLOT_SECONDS
-from metrics.periods import Span
+from metrics.models.rollups import figures_of, table_of
+from metrics.periods import MOST_POINTS, Part, Span, between, span
 from metrics.series import Series
 
 OWNERS = 1 << OWNER_BITS
-UNSUMMED = {"id", "cores_percent", "status"}
+DONE_SECONDS = 5  # for which it is enough to know how far the roll-ups were: what they lack is answered from samples
+FIGURES = 4  # sum, least, greatest and number
 
-# Every ten-second slot of a span, or the first of each step, for looking samples up by their keys.
-SLOTS = """WITH RECURSIVE slots(slot) AS (
-  SELECT CAST(%s AS bigint) UNION ALL SELECT slot + %s FROM slots WHERE slot + %s < %s
-) """
-
-
-def owner_series(model: type[models.Model], server_id: int, owner_id: int, span: Span) -> Series:
-    """All figures of an owner. Roll-ups slot in here: today every period is answered from samples."""
-    fields = [field for field in model._meta.concrete_fields if field.name not in UNSUMMED]
-    aggregates = ", ".join(f"AVG(m.{f.column}), MIN(m.{f.column}), MAX(m.{f.column})" for f in fields)
-    counts = [0] * span.points
-    empty: dict[str, list[float | None]] = {field.name: [None] * span.points for field in fields}
-    mean, low, high = ({name: list(gaps) for name, gaps in empty.items()} for _ in range(3))
-    for step, count, *values in owner_rows(model, server_id, owner_id, span, f"COUNT(*), {aggregates}", grouped=True):
-        counts[step] = count
-        for index, field in enumerate(fields):
-            for kept, value in zip((mean, low, high), values[3 * index : 3 * index + 3], strict=True):
-                kept[field.name][step] = in_units(field, value)
-    return Series(span, counts, mean, low, high)
+Owners = Mapping[int, int]
+"""Ids of owners, each with its server, whose samples tell in which slots there can be one of the owner's."""
 
 
-def owner_rows(
-    model: type[models.Model], server_id: int, owner_id: int, span: Span, columns: str, *, grouped: bool = False
+def period_span(period: str, at: datetime, most_points: int = MOST_POINTS) -> Span:
+    """The span of a period that ends now, and where it is answered from. Raises UnknownPeriod."""
+    wanted = span(period, at.timestamp(), retention.interval_seconds(), retention.kept(), most_points)
+    return wanted.answered_from(_done())
+
+
+def range_span(start: datetime, end: datetime, at: datetime) -> Span:
+    """The same from one instant to another. Raises WrongRange."""
+    instants = (start.timestamp(), end.timestamp(), at.timestamp())
+    return between(*instants, retention.interval_seconds(), retention.kept()).answered_from(_done())
+
+
+def series(model: type[models.Model], owners: Owners, span: Span, names: Collection[str] = ()) -> dict[int, Series]:
+    """The figures (these, or all) of some owners, by their ids. One query."""
+    fields = [field for field in figures_of(model) if not names or field.name in names]
+    gathered = {owner: _Gathered(span, fields) for owner in owners}
+
+    def columns(part: Part) -> str:
+        totals = "COUNT(*), SUM(m.count), SUM(m.expected)" if part.resolution.seconds else "COUNT(*), COUNT(*), 0"
+        return ", ".join((totals, *(_aggregates(model, field, part) for field in fields)))
+
+    for part, owner, step, *values in rows(model, owners, span, columns, is_grouped=True):
+        gathered[owner].add(part, step, values)
+    return {owner: one.series() for owner, one in gathered.items()}
+
+
+def rows(
+    model: type[models.Model], owners: Owners, span: Span, columns: Callable[[Part], str], *, is_grouped: bool = False
 ) -> Iterable[tuple[Any, ...]]:
-    """(step, *columns) of an owner's samples; the server's own samples tell in which slots there are any."""
-    step = f"(slot - {span.start}) / {span.step}"
-    sql = SLOTS + f"SELECT {step}, {columns} FROM slots "
-    sql += f"JOIN metrics_servermetrics s ON s.id = slot * {OWNERS} + {server_id} "
-    sql += f"JOIN {model._meta.db_table} m ON m.id = slot * {OWNERS} + {owner_id} "
-    sql += f"GROUP BY {step}" if grouped else ""
+    """(part, owner, step, *columns) of what is kept of some owners in a span; `columns` of each part, in one query."""
+    if not owners:
+        return
+    parts = span.parts or span.answered_from({}).parts
+    known = ", ".join(["(CAST(%s AS bigint), CAST(%s AS bigint))"] * len(owners))
+    heads, bodies, values = [f"owners(owner, server) AS (VALUES {known})"], [], list(sum(owners.items(), ()))
+    for number, part in enumerate(parts):
+        width = part.resolution.seconds or SLOT_SECONDS
+        heads.append(
+            f"slots{number}(slot) AS (SELECT CAST(%s AS bigint)"
+            f" UNION ALL SELECT slot + {width} FROM slots{number} WHERE slot + {width} < %s)"
+        )
+        values += (-(-part.start // width) * width, part.end)
+        step = f"(slot - {span.start}) / {span.step}"
+        found = f"SELECT {number}, owner, {step}, {columns(part)} FROM slots{number} CROSS JOIN owners "
+        if not part.resolution.seconds and any(owner != server for owner, server in owners.items()):
+            found += f"JOIN {ServerMetrics._meta.db_table} s ON s.id = slot * {OWNERS} + server "
+        found += f"JOIN {table_of(model, part.resolution)._meta.db_table} m ON m.id = slot * {OWNERS} + owner"
+        bodies.append(found + (f" GROUP BY owner, {step}" if is_grouped else ""))
     with connection.cursor() as cursor:
-        cursor.execute(sql, [span.start, SLOT_SECONDS, SLOT_SECONDS, span.end])
-        return list(cursor.fetchall())
+        cursor.execute(f"WITH RECURSIVE {', '.join(heads)} {' UNION ALL '.join(bodies)}", values)
+        for number, *row in cursor.fetchall():
+            yield parts[number], *row
 
 
 def in_units(field: Any, value: Any) -> float | None:
@@ -53,9 +81,78 @@ def in_units(field: Any, value: Any) -> float | None:
     if value is None:
         return None
     convert = getattr(field, "from_db_value", None)
-    return convert(float(value)) if convert else float(value)
+    return float(convert(float(value))) if convert else float(value)
 
 
-def first_round(span: Span) -> int:
-    """The seconds at the begin of each step in which every owner has one sample."""
-    return min(int(-(-settings.TOMO["poll_seconds"] // SLOT_SECONDS) * SLOT_SECONDS), span.step)
+def _done() -> dict[int, int]:
+    """Up to when each resolution is rolled up, by its seconds."""
+    return dict(
+        cache.get_or_set("resolved", lambda: list(Resolved.objects.values_list("seconds", "done_until")), DONE_SECONDS)
+        or ()
+    )
+
+
+def _aggregates(model: Any, field: Any, part: Part) -> str:
+    """Sum, least, greatest and number of a figure in a step; a counter's greatest stands for all of them."""
+    name, is_rolled = field.column, bool(part.resolution.seconds)
+    if field.name in model.COUNTERS:
+        greatest = f"MAX(m.{name}_max)" if is_rolled else f"MAX(m.{name})"
+        return f"{greatest}, {greatest}, {greatest}, NULL"
+    if is_rolled:
+        return f"SUM(m.{name}_sum), MIN(m.{name}_min), MAX(m.{name}_max), SUM(m.{name}_count)"
+    return f"SUM(m.{name}), MIN(m.{name}), MAX(m.{name}), COUNT(m.{name})"
+
+
+class _Gathered:
+    """What the parts of a span tell of one owner; a step may lie in two of them."""
+
+    def __init__(self, span: Span, fields: Sequence[Any]) -> None:
+        self._span, self._fields = span, fields
+        self._rate = 1 / retention.interval_seconds()
+        self._steps: dict[int, list[Any]] = {}
+        self._counts = [0] * span.points
+        past = (span.end if span.until is None else span.until) - span.start
+        self._expected = [max(min(past - n * span.step, span.step), 0) * self._rate for n in range(span.points)]
+
+    def add(self, part: Part, step: int, values: list[Any]) -> None:
+        buckets, count, expected, *figures = values
+        self._counts[step] += int(count)
+        if part.resolution.seconds:  # as many as there should have been at that time
+            self._expected[step] += float(expected) - buckets * part.resolution.seconds * self._rate
+        before = self._steps.get(step)
+        self._steps[step] = figures if before is None else _joined(before, figures)
+
+    def series(self) -> Series:
+        columns = list(zip(*self._steps.values(), strict=True)) or [()] * (FIGURES * len(self._fields))
+        mean: dict[str, list[float | None]] = {}
+        low, high = dict(mean), dict(mean)
+        for number, field in enumerate(self._fields):
+            sums, least, greatest, known = columns[FIGURES * number : FIGURES * (number + 1)]
+            means = [s / n if n else s for s, n in zip(sums, known, strict=True)]  # a counter has no number
+            for kept, values in ((mean, means), (low, least), (high, greatest)):
+                kept[field.name] = self._placed(field, values)
+        return Series(self._span, self._counts, self._expected, mean, low, high)
+
+    def _placed(self, field: Any, values: Sequence[Any]) -> list[float | None]:
+        placed: list[float | None] = [None] * self._span.points
+        for step, value in zip(self._steps, values, strict=True):
+            placed[step] = in_units(field, value)
+        return placed
+
+
+def _joined(one: list[Any], other: list[Any]) -> list[Any]:
+    """Two groups of (sum, least, greatest, number) per figure as one."""
+    found: list[Any] = []
+    for n in range(0, len(one), FIGURES):
+        greatest = _of(max, one[n + 2], other[n + 2])
+        if one[n + 3] is None:
+            found += (greatest, greatest, greatest, None)
+        else:
+            sums, least = _of(sum, one[n], other[n]), _of(min, one[n + 1], other[n + 1])
+            found += (sums, least, greatest, one[n + 3] + other[n + 3])
+    return found
+
+
+def _of(join: Callable[[list[Any]], Any], *values: Any) -> Any:
+    known = [value for value in values if value is not None]
+    return join(known) if known else None

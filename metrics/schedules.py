@@ -42,6 +42,7 @@ def wanted() -> list[Wanted]:
     backup = Wanted(DAILY_BACKUP, "metrics.tasks.make_backup", daily_at=time(3, 15))
     return [
         *(Wanted(f"poll by {cluster}", "metrics.tasks.poll", cluster) for cluster in settings.POLL_CLUSTERS),
+        Wanted("keep history", "metrics.tasks.keep_history"),
         Wanted("tend the activity log", "activity.tasks.tend"),
         Wanted("check the activity log", "activity.tasks.check", daily_at=time(3, 0)),
         *([backup] if settings.TOMO["backups_kept"] else []),

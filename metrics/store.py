@@ -12,19 +12,20 @@ from activity.context import Acting, acting, current
 from activity.queries import ActivityFilter
 from activity.record import record
 from activity.types import ActivityType
-from metrics import app_transitions, backoff, bulk, crash_cards, sample_rows, transitions
+from metrics import app_transitions, backoff, bulk, crash_cards, partitions, rollups, sample_rows, transitions
 from metrics.collect import Collected
 from metrics.failures import Failure
 from metrics.known_apps import AppChange, Followed, KnownApps
 from metrics.known_parts import KnownParts
 from metrics.models import (
     App,
-    Container,
     ContainerMetrics,
     Filesystem,
     FilesystemMetrics,
     Interface,
     InterfaceMetrics,
+    LatestContainerMetrics,
+    LatestServerMetrics,
     Sensor,
     Server,
     ServerMetrics,
@@ -33,6 +34,7 @@ from metrics.models import (
 )
 from metrics.models.fields import slot_at, slot_key
 from metrics.models.parts import Part
+from metrics.periods import RAW
 from metrics.probe import deltas
 from metrics.probe.deltas import Sample
 from metrics.probe.reading import Containers, Reading
@@ -41,11 +43,11 @@ from metrics.transitions import Change, Reachability
 CAME_AND_WENT = (ActivityType.APP_INSTALLED, ActivityType.APP_UNINSTALLED)
 HAPPENED = tuple(kind for kind in ActivityType if kind.startswith("app_") and kind not in CAME_AND_WENT)
 MOST_TOLD_AN_HOUR = 600  # rows of each of these two sorts about one server
-PRUNED_AT_ONCE = timedelta(hours=1)
 PARTS: tuple[type[Part], ...] = (Filesystem, Interface, Sensor)
 SAMPLES = (ServerMetrics, FilesystemMetrics, InterfaceMetrics, TemperatureMetrics, ContainerMetrics)
+LATEST = (LatestServerMetrics, LatestContainerMetrics)
 STATE_FIELDS = (
-    "status since reason explanation failures failing_since next_poll_at polled_at poll_milliseconds latest boot_id"
+    "status since reason explanation failures failing_since next_poll_at polled_at poll_milliseconds boot_id"
     " clock_skew_seconds facts counters apps_status apps_way apps_answered apps_baseline apps_cut apps_revision"
 ).split()
 
@@ -69,7 +71,9 @@ class _Rows:
 
     parts: KnownParts
     apps: KnownApps
+    slots: set[int] = field(default_factory=set)
     samples: dict[type[models.Model], list[tuple[Any, ...]]] = field(default_factory=lambda: {m: [] for m in SAMPLES})
+    latest: dict[type[models.Model], list[tuple[Any, ...]]] = field(default_factory=lambda: {m: [] for m in LATEST})
     changes: list[tuple[Polled, Change]] = field(default_factory=list)
     app_changes: list[tuple[Polled, str, AppChange]] = field(default_factory=list)
     states: list[ServerState] = field(default_factory=list)
@@ -87,6 +91,7 @@ def save(polls: Sequence[Polled], interval: timedelta) -> set[int]:
     A poll of a server that was deleted, paused or given other access meanwhile is dropped. Samples are unique per
     server and slot: the first one stands.
     """
+    partitions.ensure(RAW, [slot_at(poll.at) for poll in polls])
     with transaction.atomic():
         revisions = dict(
             Server.objects.monitored().filter(pk__in=[p.server.pk for p in polls]).values_list("pk", "access_revision")
@@ -99,8 +104,11 @@ def save(polls: Sequence[Polled], interval: timedelta) -> set[int]:
                 _fail(poll, poll.outcome, interval, rows)
             else:
                 _succeed(poll, poll.outcome, interval, rows)
+        rollups.note_late(sorted(rows.slots))
         for model, values in rows.samples.items():
             bulk.insert(model, values)
+        for model, values in rows.latest.items():
+            bulk.replace(model, values)
         bulk.update(ServerState, "server_id", STATE_FIELDS, rows.states)
         _answer(stored)
         for poll, change in rows.changes:
@@ -135,15 +143,16 @@ def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Row
         _add_apps(poll, collected, reading.containers, state, rows)
         crash_cards.keep(server, collected.logs)
     slot = slot_at(poll.at)
-    key = slot_key(slot, server.pk)
-    rows.samples[ServerMetrics].append(sample_rows.server(key, collected.sample))
+    figures = sample_rows.server(collected.sample)
+    rows.slots.add(slot)
+    rows.samples[ServerMetrics].append((slot_key(slot, server.pk), *figures))
+    rows.latest[LatestServerMetrics].append((server.pk, *figures, slot))
     _add_parts(server, poll.at, slot, collected.sample, rows)
     rows.changes += [(poll, change) for change in changes]
     _set(state, after)
     state.next_poll_at = backoff.next_round(collected.received_at, interval)
     state.polled_at = collected.received_at
     state.poll_milliseconds = round(collected.seconds * 1000)
-    state.latest_id = key
     state.boot_id = reading.boot_id or state.boot_id
     state.clock_skew_seconds = clock_skew(reading, collected.received_at)
     state.counters = deltas.dumped(deltas.counters(reading))
@@ -229,9 +238,9 @@ def _add_apps(poll: Polled, collected: Collected, seen: Containers, state: Serve
     rows.app_changes += [(poll, seen.way, change) for change in _told(poll, followed.changes, rows)]
     for container_id, app_id in followed.ids.items():
         if one := seen.by_id.get(container_id):
-            rows.samples[ContainerMetrics].append(
-                sample_rows.container(slot_key(slot, app_id), one, figures.get(container_id))
-            )
+            row = sample_rows.container(one, figures.get(container_id))
+            rows.samples[ContainerMetrics].append((slot_key(slot, app_id), *row))
+            rows.latest[LatestContainerMetrics].append((app_id, *row, slot))
     state.apps_status, state.apps_way, state.apps_revision = str(seen.status), seen.way, seen.revision
     state.apps_answered, state.apps_cut = _joined(seen.answered), seen.is_cut
     state.apps_baseline = _joined(_baseline(state) | seen.answered)
@@ -291,24 +300,3 @@ def _record(poll: Polled, change: Change, app: App | None = None) -> None:
             details=change.details,
             at=poll.at,
         )
-
-
-def prune(before: datetime) -> int:
-    """Delete samples older than that, at most an hour of them at once so that nobody waits; returns how many.
-
-    Parts of servers that were not seen since then go, too, and apps that were removed by then.
-    """
-    deleted = 0
-    App.objects.filter(removed_at__lt=before).delete()
-    Container.objects.filter(replaced_at__lt=before).delete()
-    for part in PARTS:
-        part._default_manager.filter(seen_at__lt=before).delete()
-    for model in SAMPLES:
-        manager = model._default_manager
-        oldest = manager.order_by("pk").values_list("pk", flat=True).first()
-        if oldest is None:
-            continue
-        hour = int(PRUNED_AT_ONCE.total_seconds())
-        end = min(slot_key(slot_at(before), 1) - 1, oldest + slot_key(hour, 1) - 1)
-        deleted += manager.filter(pk__lt=end)._raw_delete(manager.db) if oldest < end else 0
-    return deleted

@@ -12,13 +12,14 @@ from django_q.models import OrmQ
 
 from activity import tasks as activity_tasks
 from activity.context import current, task
-from metrics import preparation
+from metrics import partitions, preparation, retention, rollups
 from metrics.backups import making
 from metrics.backups.errors import BackupError
 from metrics.models import Heartbeat
 from metrics.poller import Poller
 
 LONGEST_SLICE_SECONDS = 300.0
+LONGEST_KEEPING_SECONDS = 45.0
 SUCCESSOR_SECONDS = 2.0
 
 _poller: Poller | None = None
@@ -67,6 +68,20 @@ def _this_process(name: str) -> Poller:
 def beat() -> None:
     """A sign of life of the task cluster, asked for by the supervisor."""
     Heartbeat.objects.beat("tasks", datetime.now(UTC))
+
+
+@task
+def keep_history() -> None:
+    """Roll up what is due, and let go of what is older than it is kept; the next run goes on where this one stops."""
+    over_at = time.monotonic() + LONGEST_KEEPING_SECONDS
+
+    def is_over() -> bool:
+        return time.monotonic() >= over_at
+
+    at = datetime.now(UTC)
+    partitions.make_ahead(int(at.timestamp()))
+    rollups.roll(at, is_over)
+    retention.prune(at, is_over)
 
 
 @task

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db.backends.base.operations import BaseDatabaseOperations
 
 from activity import triggers
@@ -53,6 +54,12 @@ def _flush_with_the_log(self: Any, statements: list[str]) -> None:
 
 
 BaseDatabaseOperations.execute_sql_flush = _flush_with_the_log  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """What one test asked is no answer in another."""
+    cache.clear()
 
 
 @pytest.fixture

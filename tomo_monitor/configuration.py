@@ -161,7 +161,32 @@ SETTINGS = (
         "Whether the machine that runs the product is watched as well, through a local shell.",
     ),
     Setting(
-        "TOMO_RETENTION_DAYS", "31", _integer(1, 3650), "a whole number from 1 to 3650", "How long samples are kept."
+        "TOMO_KEEP_SAMPLES_HOURS",
+        "48",
+        _integer(2, 8760),
+        "a whole number from 2 to 8760",
+        "How long every sample is kept.",
+    ),
+    Setting(
+        "TOMO_KEEP_5_MINUTES_DAYS",
+        "14",
+        _integer(1, 3650),
+        "a whole number from 1 to 3650",
+        "How long history is kept by five minutes.",
+    ),
+    Setting(
+        "TOMO_KEEP_HOURLY_DAYS",
+        "395",
+        _integer(1, 36500),
+        "a whole number from 1 to 36500",
+        "How long history is kept by the hour, and what is known of apps and parts that are gone.",
+    ),
+    Setting(
+        "TOMO_KEEP_DAILY_DAYS",
+        "0",
+        _integer(0, 36500),
+        "a whole number from 0 to 36500",
+        "How long history is kept by the day; 0 is for good.",
     ),
     Setting(
         "TOMO_SECURITY_DAYS",

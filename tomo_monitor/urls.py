@@ -11,3 +11,5 @@ urlpatterns = [
     path("", include("dashboard.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "dashboard.views.errors.bad_request"

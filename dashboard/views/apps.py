@@ -7,13 +7,13 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from activity.queries import ActivityFilter
-from dashboard import app_history
+from dashboard import app_history, history
 from dashboard.app_table import app_table
 from dashboard.charts import Chart
 from dashboard.ranges import Range
 from dashboard.requests import Request
 from dashboard.server_table import chosen_period
-from dashboard.views import charts as chart_views
+from dashboard.views.charts import chart_csv, chart_figures, chart_table, shown_range
 from metrics import app_queries
 from metrics.app_queries import AppRow
 from metrics.models import Condition, Server
@@ -34,14 +34,16 @@ def app_list(request: Request) -> HttpResponse:
 def app(request: Request, server_id: int, app_id: int) -> HttpResponse:
     at = datetime.now(UTC)
     row = _row(request, server_id, app_id, at)
-    chosen = chart_views.chosen(request, at)
+    shown = shown_range(request, at)
     cards = list(row.app.crash_cards.all()[:MOST_CARDS])
     context: dict[str, Any] = {
         "row": row,
         "app": row.app,
         "server": row.app.server,
         "state": row.app.server.state,
-        "period": chosen.period,
+        "range": shown,
+        "period": shown.period,
+        "periods": LABELS,
         "cards": cards,
         "newest": cards[0] if cards and row.condition == Condition.ERROR else None,
         "siblings": _siblings(request, row, at),
@@ -49,22 +51,22 @@ def app(request: Request, server_id: int, app_id: int) -> HttpResponse:
     }
     if request.htmx:
         return render(request, "apps/live.html", context)
-    context |= chart_views.context(app_history.charts_of(row, chosen, at), chosen, at)
+    context |= history.charts_context(app_history.charts_of(row, shown.span, at), shown)
     return render(request, "apps/page.html", context)
 
 
 def charts(request: Request, server_id: int, app_id: int) -> HttpResponse:
-    return chart_views.figures(*_charts(request, server_id, app_id))
+    return chart_figures(*_charts(request, server_id, app_id))
 
 
 def table(request: Request, server_id: int, app_id: int, chart: str) -> HttpResponse:
-    found, _, _ = _charts(request, server_id, app_id)
-    return chart_views.table(request, found, chart)
+    found, _ = _charts(request, server_id, app_id)
+    return chart_table(request, found, chart)
 
 
 def table_csv(request: Request, server_id: int, app_id: int, chart: str) -> HttpResponse:
-    found, _, at = _charts(request, server_id, app_id)
-    return chart_views.table_csv(found, chart, at)
+    found, shown = _charts(request, server_id, app_id)
+    return chart_csv(found, chart, shown)
 
 
 def _row(request: Request, server_id: int, app_id: int, at: datetime) -> AppRow:
@@ -85,8 +87,7 @@ def _siblings(request: Request, row: AppRow, at: datetime) -> list[AppRow]:
     )
 
 
-def _charts(request: Request, server_id: int, app_id: int) -> tuple[list[Chart], Range, datetime]:
-    """With the range that they show, and when."""
+def _charts(request: Request, server_id: int, app_id: int) -> tuple[list[Chart], Range]:
     at = datetime.now(UTC)
-    chosen = chart_views.chosen(request, at)
-    return app_history.charts_of(_row(request, server_id, app_id, at), chosen, at), chosen, at
+    shown = shown_range(request, at)
+    return app_history.charts_of(_row(request, server_id, app_id, at), shown.span, at), shown

@@ -1,12 +1,11 @@
-"""What the pages of a server and of an app do with their charts."""
+"""What the pages with charts share."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-from django.conf import settings
-from django.http import Http404, HttpResponse, JsonResponse
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
@@ -14,56 +13,41 @@ from activity.export import CONTENT_TYPES
 from dashboard import drawing, history, ranges
 from dashboard.charts import Chart
 from dashboard.ranges import Range
-from dashboard.requests import Request
-from dashboard.server_table import chosen_period
-from metrics.periods import LABELS
+from metrics.periods import WrongRange
 
 
-def chosen(request: Request, at: datetime) -> Range:
-    """What the address asks for; what makes no range is left out."""
-    zone = history.zone(at)
-    return Range(chosen_period(request.GET, at), zone, ranges.free(request.GET, zone))
+def shown_range(request: HttpRequest, at: datetime) -> Range:
+    """The range of the address; one that makes no sense is refused with the reason."""
+    try:
+        return ranges.chosen(request.GET.dict(), at)
+    except WrongRange as wrong:
+        raise BadRequest(str(wrong)) from wrong
 
 
-def context(charts: Sequence[Chart], shown: Range, at: datetime) -> dict[str, Any]:
-    """For components/charts.html and components/periods.html."""
-    return {
-        "charts": charts,
-        "figures": history.figures(charts),
-        "chart_seconds": shown.span(at, interval=settings.TOMO["poll_seconds"]).step,
-        "range": shown,
-        "range_fields": shown.fields(at),
-        "is_past": shown.is_past(at),
-        "periods": LABELS,
-        "zone": history.zone_name(at),
-        "offset_seconds": int(shown.zone.utcoffset(None).total_seconds()),
-    }
-
-
-def figures(charts: Sequence[Chart], shown: Range, at: datetime) -> HttpResponse:
-    """The figures alone, for zooming and the live refresh."""
+def chart_figures(charts: Iterable[Chart], shown: Range) -> HttpResponse:
+    """The figures alone, each with its legend, for the live refresh and for zooming."""
     found = history.figures(charts)
     for one in found.values():
         one["keys"] = render_to_string("components/legend.html", {"keys": drawing.keys(one["figure"])})
-    return JsonResponse({"charts": found, "query": shown.query, "label": shown.label, "is_past": shown.is_past(at)})
+    return JsonResponse({"charts": found, "query": shown.query, "label": shown.label, "is_live": shown.is_live})
 
 
-def table(request: Request, charts: Sequence[Chart], name: str) -> HttpResponse:
-    """The table behind one chart."""
+def chart_table(request: HttpRequest, charts: Iterable[Chart], name: str) -> HttpResponse:
+    """The table behind the chart of this name."""
     found = _named(charts, name)
     heading, rows = history.table(found)
     return render(request, "servers/chart_table.html", {"chart": found, "heading": heading, "rows": rows})
 
 
-def table_csv(charts: Sequence[Chart], name: str, at: datetime) -> HttpResponse:
+def chart_csv(charts: Iterable[Chart], name: str, shown: Range) -> HttpResponse:
     """The same as a file for spreadsheets."""
-    attachment = f'attachment; filename="{name}-{at:%Y%m%dT%H%M%SZ}.csv"'
+    attachment = f'attachment; filename="{name}-{shown.end:%Y%m%dT%H%M%SZ}.csv"'
     response = HttpResponse(content_type=CONTENT_TYPES["csv"], headers={"Content-Disposition": attachment})
-    csv.writer(response).writerows(history.csv_lines(_named(charts, name), history.zone(at)))
+    csv.writer(response).writerows(history.csv_lines(_named(charts, name), history.zone(shown.end)))
     return response
 
 
-def _named(charts: Sequence[Chart], name: str) -> Chart:
+def _named(charts: Iterable[Chart], name: str) -> Chart:
     found = next((one for one in charts if one.name == name), None)
     if found is None:
         raise Http404

@@ -22,7 +22,7 @@ def overview(request: Request) -> HttpResponse:
     summary = dashboard_summary(servers, access.activity_seen_by(request.user), at)
     context = {
         "summary": summary,
-        "table": server_table(summary.rows, summary.apps_by_server, request.GET.dict(), period, at),
+        "table": server_table(servers, summary.fleet.total, summary.apps_by_server, request.GET.dict(), period, at),
         "history": queries.fleet_sparklines(spark_span(period, at)),
         "broken": broken_apps(servers, at) if summary.apps.error else [],
         "period": period,

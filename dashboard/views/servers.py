@@ -16,7 +16,7 @@ from dashboard.forms import ServerForm
 from dashboard.ranges import Range
 from dashboard.requests import Request
 from dashboard.server_table import chosen_period, server_table
-from dashboard.views import charts as chart_views
+from dashboard.views.charts import chart_csv, chart_figures, chart_table, shown_range
 from metrics import app_access, app_queries, queries, servers
 from metrics.models import Server
 from metrics.periods import LABELS
@@ -28,47 +28,48 @@ RECENT = 15
 def server_list(request: Request) -> HttpResponse:
     at = datetime.now(UTC)
     visible = Server.objects.visible_to(request.user)
-    rows, apps = queries.server_rows(visible, at), app_queries.app_counts_by_server(visible, at)
-    period = chosen_period(request.GET, at)
-    context = {"table": server_table(rows, apps, request.GET.dict(), period, at), "period": period, "periods": LABELS}
+    period, apps = chosen_period(request.GET, at), app_queries.app_counts_by_server(visible, at)
+    table = server_table(visible, visible.count(), apps, request.GET.dict(), period, at)
+    context = {"table": table, "period": period, "periods": LABELS}
     return render(request, "servers/table.html" if request.htmx else "servers/list.html", context)
 
 
 def server(request: Request, server_id: int) -> HttpResponse:
     at = datetime.now(UTC)
-    row = _row(request, server_id, at)
-    chosen = chart_views.chosen(request, at)
+    row, shown = _row(request, server_id, at), shown_range(request, at)
     context: dict[str, Any] = {
         "row": row,
         "server": row.server,
         "state": row.server.state,
-        "period": chosen.period,
+        "range": shown,
+        "period": shown.period,
+        "periods": LABELS,
         "parts": history.part_rows(row),
         "activities": ActivityFilter(server_id=server_id).rows()[:RECENT],
-        "apps": server_apps(row, chosen.period, at),
+        "apps": server_apps(row, shown.period or "24h", at),
         "apps_explanation": app_access.explanation(row.server.state.apps_way),
         "helper_lines": app_access.helper_lines(),
         "group_line": app_access.group_line(row.server.username),
-        "period_label": LABELS[chosen.period],
+        "period_label": LABELS[shown.period or "24h"],
     }
     if request.htmx:
         return render(request, "servers/live.html", context)
-    context |= chart_views.context(history.server_charts(row, chosen, at), chosen, at)
+    context |= history.charts_context(history.server_charts(row, shown.span, at), shown)
     return render(request, "servers/page.html", context)
 
 
 def charts(request: Request, server_id: int) -> HttpResponse:
-    return chart_views.figures(*_charts(request, server_id))
+    return chart_figures(*_charts(request, server_id))
 
 
 def table(request: Request, server_id: int, chart: str) -> HttpResponse:
-    found, _, _ = _charts(request, server_id)
-    return chart_views.table(request, found, chart)
+    found, _ = _charts(request, server_id)
+    return chart_table(request, found, chart)
 
 
 def table_csv(request: Request, server_id: int, chart: str) -> HttpResponse:
-    found, _, at = _charts(request, server_id)
-    return chart_views.table_csv(found, chart, at)
+    found, shown = _charts(request, server_id)
+    return chart_csv(found, chart, shown)
 
 
 @access.only(access.is_administrator)
@@ -125,8 +126,7 @@ def _row(request: Request, server_id: int, at: datetime) -> ServerRow:
     return queries.server_row(_server(request, server_id), at)
 
 
-def _charts(request: Request, server_id: int) -> tuple[list[Chart], Range, datetime]:
-    """With the range that they show, and when."""
+def _charts(request: Request, server_id: int) -> tuple[list[Chart], Range]:
     at = datetime.now(UTC)
-    chosen = chart_views.chosen(request, at)
-    return history.server_charts(_row(request, server_id, at), chosen, at), chosen, at
+    shown = shown_range(request, at)
+    return history.server_charts(_row(request, server_id, at), shown.span, at), shown

@@ -1,6 +1,6 @@
 """The apps on the servers: what runs in containers, under a name that outlasts each of them."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import models
@@ -14,6 +14,7 @@ from metrics.probe.reading import Container as Seen
 from metrics.probe.reading import Engine, Health, State
 
 STATES = tuple(State)
+STATUS_BITS = 4  # enough for the place of any of them
 
 
 class Condition(models.TextChoices):
@@ -134,10 +135,9 @@ class StateField(models.PositiveSmallIntegerField):  # type: ignore[type-arg]
         return None if value is None else STATES.index(State(value))
 
 
-class ContainerMetrics(models.Model):
-    """One poll's figures of one app's container; the owner in the key is the app. What was not seen is None."""
+class ContainerFigures(models.Model):
+    """What one poll told of one app's container; what was not seen is None."""
 
-    id = SlotKeyField()
     status = StateField()
     cpu_percent = percent()
     cpu_limit_cores = ScaledField(scale=100, null=True)
@@ -153,6 +153,17 @@ class ContainerMetrics(models.Model):
     restart_count = whole()
 
     class Meta:
+        abstract = True
+
+
+class ContainerMetrics(ContainerFigures):
+    """A sample of one app; the owner in the key is the app."""
+
+    COUNTERS = frozenset({"network_rx_bytes", "network_tx_bytes", "restart_count"})
+
+    id = SlotKeyField()
+
+    class Meta:
         verbose_name_plural = "container metrics"
 
     def __str__(self) -> str:
@@ -165,6 +176,20 @@ class ContainerMetrics(models.Model):
     @property
     def timestamp(self) -> datetime:
         return time_of_key(self.pk)
+
+
+class LatestContainerMetrics(ContainerFigures):
+    """The newest sample of an app."""
+
+    app = models.OneToOneField(App, models.CASCADE, primary_key=True, related_name="latest")
+    slot = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.app_id} at {self.timestamp:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def timestamp(self) -> datetime:
+        return datetime.fromtimestamp(self.slot, UTC)
 
 
 class CrashCard(models.Model):

@@ -14,6 +14,11 @@ def slot_at(at: datetime) -> int:
     return int(at.timestamp()) // SLOT_SECONDS * SLOT_SECONDS
 
 
+def first_key(slot: int) -> int:
+    """Below all keys of this slot and later ones."""
+    return slot << OWNER_BITS
+
+
 def slot_key(slot: int, owner_id: int) -> int:
     """The primary key of a sample: time first, so that a round is appended to the table, not scattered over it."""
     if not 0 < owner_id < 1 << OWNER_BITS:

@@ -39,6 +39,8 @@ class Sensor(Part):
 
 
 class FilesystemMetrics(models.Model):
+    COUNTERS: frozenset[str] = frozenset()
+
     id = SlotKeyField()
     total_bytes = kibibytes()
     used_bytes = kibibytes()
@@ -51,6 +53,8 @@ class FilesystemMetrics(models.Model):
 
 
 class InterfaceMetrics(models.Model):
+    COUNTERS = frozenset({"receive_bytes", "transmit_bytes", "errors", "drops"})
+
     id = SlotKeyField()
     receive_bytes = whole()
     transmit_bytes = whole()
@@ -64,6 +68,8 @@ class InterfaceMetrics(models.Model):
 
 
 class TemperatureMetrics(models.Model):
+    COUNTERS: frozenset[str] = frozenset()
+
     id = SlotKeyField()
     celsius = ScaledField(scale=10, null=True)
 

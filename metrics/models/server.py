@@ -10,7 +10,6 @@ from django.urls import reverse
 from activity.fields import DetailsField
 from metrics import app_access
 from metrics.addresses import check_hostname
-from metrics.models.server_metrics import ServerMetrics
 
 
 class Tag(models.Model):
@@ -60,7 +59,7 @@ class ServerQuerySet(models.QuerySet["Server"]):
         return self.annotate(share=models.F("id") % pollers).filter(share=number) if pollers > 1 else self
 
     def with_latest(self) -> Self:
-        return self.select_related("state__latest").prefetch_related("tags")
+        return self.select_related("state", "latest").prefetch_related("tags")
 
 
 class Server(models.Model):
@@ -153,9 +152,6 @@ class ServerState(models.Model):
     )
     polled_at = models.DateTimeField(null=True, help_text="The last poll that was stored.")
     poll_milliseconds = models.PositiveIntegerField(null=True)
-    latest = models.ForeignKey(
-        ServerMetrics, models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
-    )
     boot_id = models.CharField(max_length=36, blank=True)
     clock_skew_seconds = models.IntegerField(null=True)
     facts = DetailsField(default=dict)

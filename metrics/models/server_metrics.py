@@ -1,16 +1,15 @@
-"""The samples of a whole server: one row per server and poll."""
+"""The figures of a whole server: a row for each poll, and the newest ones once more, as they are asked for most."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db import models
 
 from metrics.models.fields import OWNER_BITS, ScaledField, SlotKeyField, kibibytes, percent, time_of_key, whole
 
 
-class ServerMetrics(models.Model):
-    """One poll's figures of one server; what was not seen is None. docs/architecture.md says how the key is made."""
+class ServerFigures(models.Model):
+    """What one poll told of a whole server; what was not seen is None."""
 
-    id = SlotKeyField()
     cpu_percent = percent()
     cpu_user_percent = percent()
     cpu_system_percent = percent()
@@ -45,18 +44,7 @@ class ServerMetrics(models.Model):
     pressure_io_avg60_percent = percent()
 
     class Meta:
-        verbose_name_plural = "server metrics"
-
-    def __str__(self) -> str:
-        return f"{self.server_id} at {self.timestamp:%Y-%m-%d %H:%M:%S}"
-
-    @property
-    def server_id(self) -> int:
-        return int(self.pk) & ((1 << OWNER_BITS) - 1)
-
-    @property
-    def timestamp(self) -> datetime:
-        return time_of_key(self.pk)
+        abstract = True
 
     @property
     def memory_percent(self) -> float | None:
@@ -76,6 +64,42 @@ class ServerMetrics(models.Model):
     @property
     def core_percents(self) -> list[float | None]:
         return [None if half == 255 else half / 2 for half in self.cores_percent or b""]
+
+
+class ServerMetrics(ServerFigures):
+    """A sample of one server. docs/architecture.md says how the key is made."""
+
+    COUNTERS = frozenset({"network_rx_bytes", "network_tx_bytes", "uptime_seconds"})
+
+    id = SlotKeyField()
+
+    class Meta:
+        verbose_name_plural = "server metrics"
+
+    def __str__(self) -> str:
+        return f"{self.server_id} at {self.timestamp:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def server_id(self) -> int:
+        return int(self.pk) & ((1 << OWNER_BITS) - 1)
+
+    @property
+    def timestamp(self) -> datetime:
+        return time_of_key(self.pk)
+
+
+class LatestServerMetrics(ServerFigures):
+    """The newest sample of a server: one row each, whatever became of its history."""
+
+    server = models.OneToOneField("Server", models.CASCADE, primary_key=True, related_name="latest")
+    slot = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.server_id} at {self.timestamp:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def timestamp(self) -> datetime:
+        return datetime.fromtimestamp(self.slot, UTC)
 
 
 def share_of(part: float | None, total: float | None) -> float | None:

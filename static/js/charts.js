@@ -1,11 +1,11 @@
 // Hands the page's charts over to Plotly, keeps their time axes together, zooms into finer figures, and refreshes them.
 
 const holder = document.getElementById("charts");
-const whole = `period=${holder.dataset.period}`;
+const whole = holder.dataset.period && `period=${holder.dataset.period}`; // else the server chooses one
 const offset = Number(holder.dataset.offset) * 1000; // of the charts' zone from UTC
 let shown = {
   query: holder.dataset.query,
-  is_past: "past" in holder.dataset,
+  is_live: "live" in holder.dataset,
   charts: JSON.parse(document.getElementById("figures").textContent),
 };
 let asked = 0;
@@ -113,7 +113,7 @@ const utc = (local) => {
 };
 
 const go = (query) => {
-  history.pushState(null, "", `?${query}`);
+  history.pushState(null, "", `${location.pathname}?${query}`);
   return show(query);
 };
 addEventListener("popstate", () => show(location.search.slice(1) || whole));
@@ -152,7 +152,7 @@ document.addEventListener("htmx:configRequest", (event) => {
 });
 
 const refresh = () => {
-  if (!document.hidden && !shown.is_past) show(shown.query);
+  if (!document.hidden && shown.is_live) show(shown.query);
 };
 
 document.addEventListener("themechange", draw);
