@@ -15,13 +15,11 @@ def product(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {}
-    silence = queries.poller_silence(datetime.now(UTC))
     return {
         "is_administrator": access.is_administrator(user),
         "is_auditor": access.is_auditor(user),
         "is_operator": access.is_operator(user),
-        "poller_is_silent": silence is not None and silence > queries.SILENT,
-        "poller_silence": silence,
+        "poller_silence": queries.poller_silence(datetime.now(UTC)),
         "log_is_broken": verification.is_broken(),
         "disk_is_full": room.is_short(),
         "refresh_seconds": min(settings.TOMO["poll_seconds"] // 2, 15),

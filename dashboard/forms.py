@@ -64,7 +64,7 @@ class ServerForm(forms.ModelForm[Server]):
 
     class Meta:
         model = Server
-        fields = ("name", "hostname", "port", "username", "tags", "notes", "paused")
+        fields = ("name", "hostname", "port", "username", "site", "tags", "notes", "paused")
         widgets = {"notes": forms.Textarea(attrs={"rows": 3})}
         labels = {"hostname": "Address"}
 
@@ -81,7 +81,7 @@ class ServerForm(forms.ModelForm[Server]):
             self.fields["credential"].choices = choices  # type: ignore[attr-defined]
             self.initial["credential"] = KEEP
         if self.instance.is_local:
-            for name in (*ADDRESS, "credential", "private_key", "passphrase", "password"):
+            for name in (*ADDRESS, "site", "credential", "private_key", "passphrase", "password"):
                 del self.fields[name]
 
     def clean_hostname(self) -> str:

@@ -67,6 +67,7 @@ def server(row: ServerRow) -> dict[str, Any]:
         "hostname": row.server.hostname,
         "port": row.server.port,
         "username": row.server.username,
+        "site": row.server.site or None,
         "tags": list(row.tags),
         "status": str(row.status),
         "reason": state.reason or None,

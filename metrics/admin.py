@@ -13,10 +13,22 @@ from metrics.models import App, Server
 @admin.register(Server)
 class ServerAdmin(admin.ModelAdmin[Server]):
     list_display = ("name", "address", "status", "since", "paused")
-    list_filter = ("state__status", "paused", "tags")
+    list_filter = ("state__status", "paused", "site", "tags")
     list_select_related = ("state",)
     search_fields = ("name", "hostname", "notes")
-    fields = ("name", "hostname", "port", "username", "tags", "notes", "paused", "status", "since", "explanation")
+    fields = (
+        "name",
+        "hostname",
+        "port",
+        "username",
+        "site",
+        "tags",
+        "notes",
+        "paused",
+        "status",
+        "since",
+        "explanation",
+    )
     readonly_fields = ("hostname", "port", "username", "status", "since", "explanation")
     filter_horizontal = ("tags",)
 

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from metrics.failures import IS_REFUSED_SIGN_IN, STAYS_UNTIL_MENDED, Reason
 
+EPOCH = datetime.fromtimestamp(0, UTC)
+GOLDEN = 0.618033988749895  # its multiples leave no gap anywhere, however many there are
 AUTH_TRIES = 3
 AUTH_WAIT = timedelta(minutes=5)
 # Unreachable for less than this: try again after that.
@@ -14,10 +16,23 @@ STEPS = (
 )
 
 
-def next_round(at: datetime, interval: timedelta) -> datetime:
-    """The next whole multiple of the interval, so that all servers are polled together."""
-    seconds = interval.total_seconds()
-    return datetime.fromtimestamp((at.timestamp() // seconds + 1) * seconds, UTC)
+def phase(server_id: int) -> float:
+    """Where in the interval a server's rounds are, from 0 to 1: always the same, and evenly spread over all servers."""
+    return server_id * GOLDEN % 1
+
+
+def next_round(at: datetime, interval: timedelta, phase: float) -> datetime:
+    """The first round after that; those of one server are whole intervals apart."""
+    return EPOCH + interval * phase + interval * (_number(at, interval, phase) + 1)
+
+
+def rounds_between(since: datetime, until: datetime, interval: timedelta, phase: float) -> int:
+    """How many rounds came after `since`, up to `until`."""
+    return _number(until, interval, phase) - _number(since, interval, phase)
+
+
+def _number(at: datetime, interval: timedelta, phase: float) -> int:
+    return (at - EPOCH - interval * phase) // interval
 
 
 def next_try(

@@ -15,7 +15,7 @@ from metrics import servers, ssh
 from metrics.models import Server, Tag
 from metrics.servers import Secret
 
-FIELDS = ("name", "hostname", "port", "user", "tags", "notes", "key")
+FIELDS = ("name", "hostname", "port", "user", "site", "tags", "notes", "key")
 MOST_SERVERS = 10_000
 
 
@@ -80,6 +80,7 @@ def _entry(row: dict[str, Any], seen: set[str], folder: Path) -> Entry:
             hostname=str(row.get("hostname") or name),
             port=row.get("port") or 22,
             username=row.get("user") or "tomo",
+            site=row.get("site") or "",
             notes=row.get("notes") or "",
         )
         server.full_clean()

@@ -1,4 +1,4 @@
-"""The poller: keeps the connections of its share of the servers and polls those that are due."""
+"""The poller: keeps the connections of the servers that it has, and polls those that are due."""
 
 import os
 import socket
@@ -10,15 +10,17 @@ from datetime import UTC, datetime, timedelta
 from typing import final
 
 import structlog
-from django.db import DataError, IntegrityError, OperationalError, close_old_connections
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError, close_old_connections
 from django.db.models import F
+from django.db.models.functions import Now
 
 from activity.context import Acting, new_request_id
-from metrics import crash_cards, room, store
+from metrics import backoff, crash_cards, leases, room, store
 from metrics.collect import Collected, Wanted
 from metrics.connections import Connection, target
 from metrics.failures import Failure
 from metrics.models import Heartbeat, Server
+from metrics.models.heartbeat import Instant
 from metrics.poll import Outcome, Poll, is_lost, run_poll, tell
 from metrics.probe import deltas
 from metrics.ssh import Target
@@ -26,11 +28,8 @@ from metrics.store import Polled
 
 log = structlog.get_logger(__name__)
 
-TICK_SECONDS = 1.0
-GATHER_SECONDS = 0.25  # what is done within it is stored together
-BEAT_SECONDS = 5.0
-LOOK_SECONDS = 5.0
-PRUNE_SECONDS = 60.0
+TICK_SECONDS = 1.0  # what is done within it is stored together
+RENEW_SECONDS = 3.0
 AT_ONCE = 50  # polls stored in one transaction
 SLOW_SECONDS = 2.0
 RECONNECT_SECONDS = 18 * 3600.0
@@ -50,18 +49,15 @@ class _Kept:
 
 @dataclass
 class Poller:
-    """Poller number `number` of `pollers`. Lives as long as its process and is used by one thread."""
+    """One of a site's pollers. Lives as long as its process and is used by one thread."""
 
     name: str
-    number: int
-    pollers: int
+    site: str
     interval: timedelta
     process: int = field(default_factory=os.getpid)
     _kept: dict[int, _Kept] = field(default_factory=dict)
     _running: dict[Future[Outcome], Poll] = field(default_factory=dict)
-    _beat_at: float = 0.0
-    _look_at: float = 0.0
-    _prune_at: float = 0.0
+    _renewed_at: float = 0.0
     _late: int = 0
     _is_short: bool = False
 
@@ -71,7 +67,7 @@ class Poller:
 
     def run(self, is_over: Callable[[], bool]) -> None:
         """Poll until `is_over` or until the lease is somebody else's."""
-        if not Heartbeat.objects.hold(self.name, self.holder, datetime.now(UTC)):
+        if not self.renew(Now()):
             log.info("poller.waiting", poller=self.name)
             return
         while True:
@@ -79,22 +75,35 @@ class Poller:
                 if is_over() or not self._keep_lease():
                     return
                 self.tick(datetime.now(UTC))
-            except OperationalError as wrong:  # the database restarts, or its disk is full: go on when it is back
+            except (OperationalError, InterfaceError) as wrong:
+                # The database restarts, or its disk is full: go on when it is back.
                 log.error("poller.database_failed", error=str(wrong))
                 close_old_connections()
                 time.sleep(TICK_SECONDS)
 
     def tick(self, at: datetime) -> None:
-        """Start what is due, store what is done; takes about a second."""
+        """Start what is due, store together what is done; takes about a second."""
+        until = time.monotonic() + TICK_SECONDS
         if self._has_room():
             self._start_due(at)
-        until = time.monotonic() + TICK_SECONDS
-        while (seconds := until - time.monotonic()) > 0:
-            if not self._running:
-                time.sleep(seconds)
-            self._store_done(wait(self._running, min(seconds, GATHER_SECONDS)).done)
-        self._let_go_of_gone()
-        self._prune(at)
+        self._store_done(wait(self._running, TICK_SECONDS).done)
+        time.sleep(max(until - time.monotonic(), 0))
+
+    def renew(self, at: Instant) -> bool:
+        """Show that it lives, take and give back servers; False if its name is another process's."""
+        if not Heartbeat.objects.hold(self.name, self.holder, at, self.site):
+            return False
+        self._renewed_at = time.monotonic()
+        if self._late:
+            Heartbeat.objects.filter(name=self.name).update(late_polls=F("late_polls") + self._late)
+            self._late = 0
+        mine, surplus = leases.take(self.site, self.holder, at)
+        given = set(surplus) - {poll.server.pk for poll in self._running.values()}
+        for pk in self._kept.keys() - (mine - given):  # nobody stays signed in at a server that is not its own to poll
+            self._kept.pop(pk).connection.close()
+        if given:
+            leases.give_back(given, self.holder)
+        return True
 
     def close(self) -> None:
         """Let go of everything that is held, of what still runs when it is done; the poller may be used again."""
@@ -109,14 +118,8 @@ class Poller:
         self._kept.clear()
 
     def _keep_lease(self) -> bool:
-        if time.monotonic() - self._beat_at >= BEAT_SECONDS:
-            self._beat_at = time.monotonic()
-            is_mine = Heartbeat.objects.hold(self.name, self.holder, datetime.now(UTC))
-            if self._late:
-                Heartbeat.objects.filter(name=self.name).update(late_polls=F("late_polls") + self._late)
-                self._late = 0
-        else:
-            is_mine = Heartbeat.objects.is_held(self.name, self.holder)
+        is_due = time.monotonic() - self._renewed_at >= RENEW_SECONDS
+        is_mine = self.renew(Now()) if is_due else Heartbeat.objects.is_held(self.name, self.holder)
         if not is_mine:
             self.close()
         return is_mine
@@ -130,12 +133,12 @@ class Poller:
         return not is_short
 
     def _start_due(self, at: datetime) -> None:
-        due = Server.objects.monitored().due(at).shared_by(self.pollers, self.number).select_related("state")
+        due = Server.objects.monitored().due(at).held_by(self.holder, self.site).select_related("state")
         running = {poll.server.pk for poll in self._running.values()}
         wanted = crash_cards.wanted(at)
         for server in due.order_by("state__failures"):
             if server.pk not in running:
-                self._start(server, at, wanted.get(server.pk, {}))
+                self._start(server, server.state.round_at(at), wanted.get(server.pk, {}))
 
     def _start(self, server: Server, at: datetime, wanted: Wanted) -> None:
         kept = self._usable(server)
@@ -174,7 +177,8 @@ class Poller:
             if connection and isinstance(outcome, Collected):
                 is_slow = outcome.seconds > SLOW_SECONDS
                 self._kept[poll.server.pk] = _Kept(connection, poll.to, poll.server.access_revision, is_slow)
-            self._late += (datetime.now(UTC) - poll.at) // self.interval
+                phase = backoff.phase(poll.server.pk)
+                self._late += backoff.rounds_between(poll.at, outcome.received_at, self.interval, phase)
             polled.append(Polled(poll.server, poll.at, outcome, poll.actor))
         for start in range(0, len(polled), AT_ONCE):
             self._store(polled[start : start + AT_ONCE])
@@ -182,7 +186,7 @@ class Poller:
     def _store(self, polled: list[Polled]) -> None:
         """All in one transaction; if one of them cannot be stored, each in its own."""
         try:
-            news = store.save(polled, self.interval)
+            news = store.save(polled, self.interval, self.holder)
         except (IntegrityError, DataError, ValueError) as wrong:
             log.error("poller.not_stored", servers=[one.server.name for one in polled], error=str(wrong))
             if len(polled) > 1:
@@ -191,19 +195,6 @@ class Poller:
             return
         for one in polled:
             tell(one, is_news=one.server.pk in news)
-
-    def _let_go_of_gone(self) -> None:
-        """Nobody stays signed in at a server that was deleted or paused."""
-        if time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + LOOK_SECONDS
-            monitored = set(Server.objects.monitored().values_list("pk", flat=True))
-            for pk in self._kept.keys() - monitored:
-                self._kept.pop(pk).connection.close()
-
-    def _prune(self, at: datetime) -> None:
-        if self.number == 0 and time.monotonic() >= self._prune_at:
-            self._prune_at = time.monotonic() + PRUNE_SECONDS
-            crash_cards.give_up(at)
 
 
 def _lanes() -> dict[str, ThreadPoolExecutor]:

@@ -37,7 +37,7 @@ from metrics.periods import DAY, RAW, Span
 from metrics.series import Series
 
 MOST_PARTS = 12
-SILENT = timedelta(seconds=60)  # after which a poller that gave no sign of life counts as not working
+SILENT = timedelta(seconds=60)  # after which a site whose pollers gave no sign of life counts as not polled
 
 
 @dataclass(frozen=True)
@@ -282,7 +282,9 @@ def _worst(values: Iterable[tuple[str, float | None]]) -> tuple[str, float] | No
     return max(known, key=lambda pair: pair[1]) if known else None
 
 
-def poller_silence(at: datetime) -> timedelta | None:
-    """How long ago the quietest poller last gave a sign of life; None if one never did."""
-    beats = Heartbeat.objects.filter(name__in=settings.POLL_CLUSTERS).values_list("at", flat=True)
-    return at - min(beats) if len(beats) == len(settings.POLL_CLUSTERS) else None
+def poller_silence(at: datetime) -> dict[str, timedelta | None]:
+    """The sites with monitored servers none of whose pollers gave a sign of life lately: for how long; None is ever."""
+    beats = Heartbeat.objects.pollers().filter(site=models.OuterRef("site")).order_by("-at").values("at")
+    sites = Server.objects.monitored().order_by("site").values_list("site").distinct()
+    signs = dict(sites.annotate(beat=models.Subquery(beats[:1])))
+    return {site: beat and at - beat for site, beat in signs.items() if beat is None or at - beat > SILENT}

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django_q.models import Schedule
 
+from metrics.models import Heartbeat
+
 DAILY_BACKUP = "daily backup"
 LATEST = timedelta(days=2)  # what is due later than that was put there by a clock that was wrong
 
@@ -39,22 +41,26 @@ class Wanted:
 
 
 def wanted() -> list[Wanted]:
+    """What the clusters of this host do."""
     backup = Wanted(DAILY_BACKUP, "metrics.tasks.make_backup", daily_at=time(3, 15))
-    return [
+    every = [
         *(Wanted(f"poll by {cluster}", "metrics.tasks.poll", cluster) for cluster in settings.POLL_CLUSTERS),
         Wanted("keep history", "metrics.tasks.keep_history"),
         Wanted("tend the activity log", "activity.tasks.tend"),
         Wanted("check the activity log", "activity.tasks.check", daily_at=time(3, 0)),
         *([backup] if settings.TOMO["backups_kept"] else []),
     ]
+    return [schedule for schedule in every if schedule.cluster in settings.CLUSTERS]
 
 
 def sync() -> None:
-    """Have the schedules that are wanted, and no other."""
+    """Have the schedules that are wanted, and no other but those of other hosts."""
     now = datetime.now(UTC)
     for schedule in wanted():
         schedule.keep(now)
-    Schedule.objects.exclude(name__in=[schedule.name for schedule in wanted()]).delete()
+    elsewhere = Heartbeat.objects.elsewhere().values_list("name", flat=True)
+    unwanted = Schedule.objects.exclude(name__in=[schedule.name for schedule in wanted()])
+    unwanted.exclude(cluster__in=list(elsewhere)).delete()
 
 
 def next_backup_at() -> datetime | None:

@@ -15,12 +15,13 @@ from metrics import keys
 from metrics.models import Credential, HostKey, Server, ServerState, Tag
 from metrics.models.credential import CredentialKind
 from metrics.models.server import Transport
+from metrics.sites import local_name
 
 LATEST = timedelta(hours=2)  # no poll is put off for longer
 LOCAL_NAME = "this-machine"
 ADDRESS = ("hostname", "port", "username")
 NOTHING_KNOWN = {"boot_id": "", "counters": "", "apps_status": "", "apps_revision": "", "apps_baseline": ""}
-WATCHED = ("name", *ADDRESS, "notes", "paused")
+WATCHED = ("name", *ADDRESS, "site", "notes", "paused")
 
 
 @dataclass(frozen=True)
@@ -141,21 +142,26 @@ def begin_polling(server: Server, at: datetime) -> None:
     ServerState.objects.filter(server=server).update(next_poll_at=at, requested_by=current().request_id)
 
 
-def watch_this_machine(at: datetime) -> None:
-    """Watch the machine that runs the product, from its first start on."""
-    local = Server.objects.filter(transport=Transport.LOCAL).select_related("state").first()
+def watch_this_machine(at: datetime, site: str = "", node: str = "") -> None:
+    """Watch the machine that runs the product, from its first start on: one for each host of that name."""
+    hostname = local_name(node)
+    local = Server.objects.filter(transport=Transport.LOCAL, hostname=hostname).select_related("state").first()
     if local is None:
-        name = LOCAL_NAME
+        name = f"{LOCAL_NAME}-{node}" if node else LOCAL_NAME
         while Server.objects.filter(name=name).exists():
             name += "-local"
-        local = add(Server(name=name, hostname="localhost", transport=Transport.LOCAL), None, [], at)
+        local = add(Server(name=name, hostname=hostname, site=site, transport=Transport.LOCAL), None, [], at)
+    if local.site != site:
+        local.site = site
+        change(local, None, None, at)
     if local.state.next_poll_at is None:
         begin_polling(local, at)
 
 
-def forget_this_machine(at: datetime) -> None:
+def forget_this_machine(at: datetime, node: str = "") -> None:
     """Poll the machine that runs the product no more; its history stays."""
-    watched = ServerState.objects.filter(server__transport=Transport.LOCAL, next_poll_at__isnull=False)
+    here = Server.objects.filter(transport=Transport.LOCAL, hostname=local_name(node))
+    watched = ServerState.objects.filter(server__in=here, next_poll_at__isnull=False)
     watched.update(status="pending", since=at, next_poll_at=None)
 
 

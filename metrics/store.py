@@ -84,18 +84,17 @@ class _Rows:
         return self.states[-1]
 
 
-def save(polls: Sequence[Polled], interval: timedelta) -> set[int]:
+def save(polls: Sequence[Polled], interval: timedelta, holder: str | None = None) -> set[int]:
     """Store polls, all of them or none: samples, states, and what they changed. Returns the ids of the servers that
     went online or offline, or are offline for another reason.
 
-    A poll of a server that was deleted, paused or given other access meanwhile is dropped. Samples are unique per
-    server and slot: the first one stands.
+    A poll of a server that was deleted, paused or given other access meanwhile is dropped, and so is that of a poller
+    process, `holder`, that has the server no more. Samples are unique per server and slot: the first one stands.
     """
     partitions.ensure(RAW, [slot_at(poll.at) for poll in polls])
     with transaction.atomic():
-        revisions = dict(
-            Server.objects.monitored().filter(pk__in=[p.server.pk for p in polls]).values_list("pk", "access_revision")
-        )
+        held = ServerState.objects.held([poll.server.pk for poll in polls], holder)
+        revisions = dict(Server.objects.monitored().filter(pk__in=held).values_list("pk", "access_revision"))
         stored = [poll for poll in polls if revisions.get(poll.server.pk) == poll.server.access_revision]
         ids = [poll.server.pk for poll in stored]
         rows = _Rows(KnownParts(PARTS, ids), KnownApps(ids))
@@ -150,7 +149,7 @@ def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Row
     _add_parts(server, poll.at, slot, collected.sample, rows)
     rows.changes += [(poll, change) for change in changes]
     _set(state, after)
-    state.next_poll_at = backoff.next_round(collected.received_at, interval)
+    state.next_poll_at = backoff.next_round(collected.received_at, interval, backoff.phase(server.pk))
     state.polled_at = collected.received_at
     state.poll_milliseconds = round(collected.seconds * 1000)
     state.boot_id = reading.boot_id or state.boot_id
@@ -173,7 +172,7 @@ def _fail(poll: Polled, failure: Failure, interval: timedelta, rows: _Rows) -> N
         failing_since=after.failing_since or poll.at,
         at=poll.at,
         interval=interval,
-        jitter=poll.server.pk * 0.618 % 1,
+        jitter=backoff.phase(poll.server.pk),
     )
 
 

@@ -12,7 +12,7 @@ from django_q.models import OrmQ
 
 from activity import tasks as activity_tasks
 from activity.context import current, task
-from metrics import partitions, preparation, retention, rollups
+from metrics import crash_cards, partitions, preparation, retention, rollups
 from metrics.backups import making
 from metrics.backups.errors import BackupError
 from metrics.models import Heartbeat
@@ -57,8 +57,7 @@ def _this_process(name: str) -> Poller:
     if _poller is None or _poller.process != os.getpid():
         _poller = Poller(
             name=name,
-            number=settings.POLL_CLUSTERS.index(name),
-            pollers=len(settings.POLL_CLUSTERS),
+            site=settings.TOMO["site"],
             interval=timedelta(seconds=settings.TOMO["poll_seconds"]),
         )
     return _poller
@@ -72,7 +71,7 @@ def beat() -> None:
 
 @task
 def keep_history() -> None:
-    """Roll up what is due, and let go of what is older than it is kept; the next run goes on where this one stops."""
+    """Roll up what is due, let go of what is old or waited for in vain; the next run goes on where this one stops."""
     over_at = time.monotonic() + LONGEST_KEEPING_SECONDS
 
     def is_over() -> bool:
@@ -82,6 +81,7 @@ def keep_history() -> None:
     partitions.make_ahead(int(at.timestamp()))
     rollups.roll(at, is_over)
     retention.prune(at, is_over)
+    crash_cards.give_up(at)
 
 
 @task

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import environ
 
+from metrics import sites
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -44,6 +46,16 @@ def _switch(text: str) -> bool:
 
 def _one_of(*values: str) -> Callable[[str], str]:
     return lambda text: values[values.index(text)]
+
+
+def _some_of(*values: str) -> Callable[[str], list[str]]:
+    """In the order of `values`."""
+
+    def parse(text: str) -> list[str]:
+        given = {values.index(part.strip()) for part in text.split(",")}
+        return [values[index] for index in sorted(given)]
+
+    return parse
 
 
 def _listen(text: str) -> tuple[str, int]:
@@ -151,7 +163,28 @@ SETTINGS = (
         "1",
         _integer(1, 16),
         "a whole number from 1 to 16",
-        "How many poller processes share the servers.",
+        "How many poller processes this host runs.",
+    ),
+    Setting(
+        "TOMO_SITE",
+        "",
+        sites.slug,
+        f"empty (the home site), or {sites.RULE}",
+        "The site whose servers this host's pollers poll.",
+    ),
+    Setting(
+        "TOMO_NODE",
+        "",
+        sites.slug,
+        f"empty, or {sites.RULE}",
+        "The name of this host, if several share one database: each has another one, and one of them may have none.",
+    ),
+    Setting(
+        "TOMO_PARTS",
+        "web,tasks,poll",
+        _some_of("web", "tasks", "poll"),
+        "some of web, tasks and poll, separated by commas",
+        "Which parts this host runs. One host alone runs tasks.",
     ),
     Setting(
         "TOMO_WATCH_SELF",

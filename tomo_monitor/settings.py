@@ -1,6 +1,8 @@
 """Django's settings, made from the TOMO_* variables (configuration.py says which there are)."""
 
 import os
+import socket
+import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +11,7 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from metrics import sites
 from tomo_monitor import __version__, data_folder, logs
 from tomo_monitor.configuration import WrongSetting, configuration
 
@@ -32,6 +35,7 @@ try:
 except (OSError, ValueError) as wrong:
     raise ImproperlyConfigured(f"TOMO_DATA_DIR is {str(DATA_DIR)!r}, which cannot be used: {wrong}") from None
 
+THIS_HOST = f"{socket.gethostname()[:40]}:{uuid.getnode():x}:{DATA_DIR}"[:120]  # the same after a restart
 LISTEN_HOST, LISTEN_PORT = TOMO["listen"]
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what listens everywhere is asked on the loopback
 HOST = WILDCARDS.get(LISTEN_HOST, LISTEN_HOST)
@@ -188,7 +192,8 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 
 # What happens in the background -----------------------------------------------------------------
 
-POLL_CLUSTERS = ["poll"] + [f"poll-{number}" for number in range(2, TOMO["pollers"] + 1)]
+POLL_CLUSTERS = sites.poller_names(TOMO["site"], TOMO["node"], TOMO["pollers"]) if "poll" in TOMO["parts"] else []
+CLUSTERS = [*(["tasks"] if "tasks" in TOMO["parts"] else []), *POLL_CLUSTERS]
 NEVER = 1_000_000  # tasks: a worker that ends was killed, and the supervisor starts its cluster again
 # A poller has one worker: the SSH connections live in it.
 POLL_CLUSTER = {"workers": 1, "recycle": NEVER, "queue_limit": 1, "timeout": 600, "retry": 900, "guard_cycle": 1}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.timesince import timesince
 
 from activity.models import ActivityLog
@@ -29,9 +29,10 @@ HOW = {
 
 def record_startup(settings: Mapping[str, Any], at: datetime) -> None:
     """With version, what it came after, how long it was down, and what the settings are; changed ones in a row more."""
+    node = settings.get("node", "")
     log = ActivityLog.objects.order_by("-id")
-    last = log.filter(OWN | RESTORED).first()
-    started = log.filter(OWN, activity_type=ActivityType.SYSTEM_STARTUP).first()
+    last = _of(node, log.filter(OWN | RESTORED))
+    started = _of(node, log.filter(OWN, activity_type=ActivityType.SYSTEM_STARTUP))
     after = _after(last, at)
     down = at - _last_sign(last) if last and after != "restore" else None  # what was restored knows nothing of it
     now = shown(settings)
@@ -40,8 +41,9 @@ def record_startup(settings: Mapping[str, Any], at: datetime) -> None:
         "after": after,
         "down_seconds": round(down.total_seconds()) if down is not None else None,
         "settings": now,
+        **_named(node),
     }
-    message = f"Monitor {__version__} started {HOW[after]}"
+    message = f"Monitor {__version__}{_on(node)} started {HOW[after]}"
     if down is not None:
         message += f"; it was down for {_length(down, at)}"
     if started and (version := started.detail("version")) != __version__:
@@ -50,13 +52,15 @@ def record_startup(settings: Mapping[str, Any], at: datetime) -> None:
     record(ActivityType.SYSTEM_STARTUP, message, details=details, at=at)
     before = started.detail("settings") if started else None
     if isinstance(before, dict) and before != now:
-        _record_settings(before, now, at)
+        _record_settings(before, now, node, at)
 
 
-def record_shutdown(reason: str, started_at: datetime, at: datetime, *, result: Result = Result.SUCCESS) -> None:
+def record_shutdown(
+    reason: str, started_at: datetime, at: datetime, *, node: str = "", result: Result = Result.SUCCESS
+) -> None:
     up = at - started_at
-    details = {"version": __version__, "reason": reason, "up_seconds": round(up.total_seconds())}
-    message = f"Monitor {__version__} stopped by {reason} after {_length(up, at)}"
+    details = {"version": __version__, "reason": reason, "up_seconds": round(up.total_seconds()), **_named(node)}
+    message = f"Monitor {__version__}{_on(node)} stopped by {reason} after {_length(up, at)}"
     record(ActivityType.SYSTEM_SHUTDOWN, message, result=result, details=details, at=at)
 
 
@@ -83,14 +87,29 @@ def _without_secrets(value: Any) -> str:
     return str(value)
 
 
-def _record_settings(before: Mapping[str, str], now: Mapping[str, str], at: datetime) -> None:
+def _of(node: str, rows: QuerySet[ActivityLog]) -> ActivityLog | None:
+    """The first that tells of this host; a restore is of all."""
+    own = (row for row in rows.iterator() if row.actor_kind == ActorKind.COMMAND or (row.detail("node") or "") == node)
+    return next(own, None)
+
+
+def _named(node: str) -> dict[str, str]:
+    return {"node": node} if node else {}
+
+
+def _on(node: str) -> str:
+    return f" on {node}" if node else ""
+
+
+def _record_settings(before: Mapping[str, str], now: Mapping[str, str], node: str, at: datetime) -> None:
     changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     details = {
         "before": {name: before.get(name) for name in changed},
         "after": {name: now.get(name) for name in changed},
+        **_named(node),
     }
     names = ", ".join(f"TOMO_{name.upper()}" for name in changed)
-    record(ActivityType.SETTINGS_CHANGED, f"Settings changed: {names}", details=details, at=at)
+    record(ActivityType.SETTINGS_CHANGED, f"Settings{_on(node)} changed: {names}", details=details, at=at)
 
 
 def _after(last: ActivityLog | None, at: datetime) -> str:
@@ -106,7 +125,7 @@ def _last_sign(last: ActivityLog | None) -> datetime:
     assert last
     signs = [last.timestamp]
     if last.activity_type == ActivityType.SYSTEM_STARTUP:
-        signs += Heartbeat.objects.values_list("at", flat=True)
+        signs += Heartbeat.objects.here().values_list("at", flat=True)
     return max(signs)
 
 

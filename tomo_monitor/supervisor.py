@@ -13,7 +13,7 @@ from http.client import HTTPConnection, HTTPException
 
 import structlog
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from django_q.models import OrmQ
 
 from metrics import schedules, servers
@@ -111,7 +111,7 @@ class Part:
 
 
 class Supervisor:
-    """All parts of the product on this machine."""
+    """The parts of the product on this machine."""
 
     def __init__(self) -> None:
         self._stopping = ""
@@ -119,10 +119,10 @@ class Supervisor:
         self._asked_at = 0.0
         self._beat_asked_at = 0.0
         self._clock = _clock()
+        self._has_web = "web" in settings.TOMO["parts"]
         self.parts = [
-            _web(lambda: self._answered_at),
-            _cluster("tasks", [sys.executable, "manage.py", "qcluster"]),
-            *(_cluster(name, [sys.executable, "manage.py", "qcluster"]) for name in settings.POLL_CLUSTERS),
+            *([_web(lambda: self._answered_at)] if self._has_web else []),
+            *(_cluster(name, [sys.executable, "manage.py", "qcluster"]) for name in settings.CLUSTERS),
         ]
 
     def run(self) -> str:
@@ -151,11 +151,11 @@ class Supervisor:
     def _ask(self) -> None:
         """Have the parts show that they work: the web server by an answer, the task cluster by a task."""
         now = time.time()
-        if now - self._asked_at >= ASK_SECONDS:
+        if self._has_web and now - self._asked_at >= ASK_SECONDS:
             self._asked_at = now
             if answers(*settings.TOMO["listen"]):
                 self._answered_at = now
-        if now - self._beat_asked_at >= TASK_BEAT_SECONDS:
+        if "tasks" in settings.CLUSTERS and now - self._beat_asked_at >= TASK_BEAT_SECONDS:
             self._beat_asked_at = now
             if OrmQ.objects.filter(key="tasks").count() < settings.Q_CLUSTER["queue_limit"]:
                 enqueue("beat")
@@ -215,7 +215,7 @@ def _cluster(name: str, command: list[str]) -> Part:
     return Part(
         name,
         command,
-        last_sign=lambda: _last_beat(name),
+        last_sign=_Beats(name).last_sign,
         before_start=lambda: _clear(name),
         environment={"Q_CLUSTER_NAME": name},
         members=_members,
@@ -228,9 +228,26 @@ def _members(pid: int) -> set[int]:
     return sentinels.union(*map(children, sentinels))
 
 
-def _last_beat(name: str) -> float:
-    at = Heartbeat.objects.filter(name=name).values_list("at", flat=True).first()
-    return at.timestamp() if at else 0.0
+@dataclass
+class _Beats:
+    """A cluster's heartbeats. They may be by another machine's clock, so what counts is when a new one was seen.
+
+    While the database does not answer nobody can beat.
+    """
+
+    name: str
+    newest: datetime | None = None
+    seen_at: float = 0.0
+
+    def last_sign(self) -> float:
+        try:
+            at = Heartbeat.objects.filter(name=self.name).values_list("at", flat=True).first()
+        except DatabaseError:
+            self.seen_at = time.time()
+            raise
+        if at != self.newest:
+            self.newest, self.seen_at = at, time.time()
+        return self.seen_at
 
 
 def _clear(name: str) -> None:

@@ -11,18 +11,18 @@ from metrics import queries, room
 
 @login_not_required
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """200 while the database answers and the pollers work, 503 with the part that does not."""
+    """200 while the database answers and each site is polled, 503 with what does not work."""
     try:
-        silence = queries.poller_silence(datetime.now(UTC))
+        silent = queries.poller_silence(datetime.now(UTC))
     except DatabaseError:
         return JsonResponse({"status": "failing", "database": "down"}, status=503, headers={"Retry-After": "10"})
-    is_polling = silence is not None and silence <= queries.SILENT
     is_full = room.is_short()
-    is_well = is_polling and not is_full
+    is_well = not silent and not is_full
     body = {
         "status": "ok" if is_well else "failing",
         "database": "ok",
-        "poller": "ok" if is_polling else "silent",
+        "poller": "silent" if silent else "ok",
+        "silent_sites": [site or "home" for site in silent],
         "disk": "full" if is_full else "ok",
     }
     return JsonResponse(body, status=200 if is_well else 503)

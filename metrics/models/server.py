@@ -1,5 +1,6 @@
 """Servers as administrators know them, and the state that the poller keeps of each."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -8,8 +9,10 @@ from django.db import models
 from django.urls import reverse
 
 from activity.fields import DetailsField
-from metrics import app_access
+from metrics import app_access, sites
 from metrics.addresses import check_hostname
+
+PUNCTUAL = timedelta(seconds=10)
 
 
 class Tag(models.Model):
@@ -54,9 +57,9 @@ class ServerQuerySet(models.QuerySet["Server"]):
         """Those whose next poll has come; a server that was never prepared, or waits to be mended, has none."""
         return self.filter(state__next_poll_at__lte=at)
 
-    def shared_by(self, pollers: int, number: int) -> Self:
-        """The share of poller `number` (from 0) of so many."""
-        return self.annotate(share=models.F("id") % pollers).filter(share=number) if pollers > 1 else self
+    def held_by(self, holder: str, site: str) -> Self:
+        """Those of the site that this poller process has."""
+        return self.filter(site=site, state__holder=holder)
 
     def with_latest(self) -> Self:
         return self.select_related("state", "latest").prefetch_related("tags")
@@ -100,6 +103,12 @@ class Server(models.Model):
         help_text="The account to sign in with. It needs no rights beyond an ordinary user's.",
     )
     tags = models.ManyToManyField(Tag, blank=True, related_name="servers")
+    site = models.CharField(
+        max_length=sites.LONGEST,
+        blank=True,
+        validators=[RegexValidator(sites.SLUG, f"A site is made of {sites.RULE}.")],
+        help_text="Whose pollers reach it, such as frankfurt; nothing for the home site.",
+    )
     notes = models.TextField(blank=True, max_length=10_000)
     paused = models.BooleanField(default=False, help_text="A paused server keeps its history and is not polled.")
     access_revision = models.PositiveIntegerField(
@@ -122,7 +131,8 @@ class Server(models.Model):
     def address(self) -> str:
         """user@host:port, for reading."""
         host = f"[{self.hostname}]" if ":" in self.hostname else self.hostname
-        return "this machine" if self.is_local else f"{self.username}@{host}:{self.port}"
+        here = "this machine" if self.hostname == sites.local_name("") else f"the host {self.hostname}"
+        return here if self.is_local else f"{self.username}@{host}:{self.port}"
 
     @property
     def is_local(self) -> bool:
@@ -136,6 +146,13 @@ class Server(models.Model):
 APPS_STATUSES = [(str(status), label) for status, label in app_access.LABELS.items()]
 
 
+class ServerStateQuerySet(models.QuerySet["ServerState"]):
+    def held(self, servers: Iterable[int], holder: str | None) -> list[int]:
+        """Those of these servers that this poller process has, or of anybody, locked until the transaction ends."""
+        held = self.filter(pk__in=servers) if holder is None else self.filter(pk__in=servers, holder=holder)
+        return list(held.order_by("pk").select_for_update().values_list("pk", flat=True))
+
+
 class ServerState(models.Model):
     """What the poller last knew of a server."""
 
@@ -146,6 +163,7 @@ class ServerState(models.Model):
     explanation = models.CharField(max_length=500, blank=True, help_text="The same with the remedy.")
     failures = models.PositiveIntegerField(default=0, help_text="Failed polls in a row.")
     failing_since = models.DateTimeField(null=True)
+    holder = models.CharField(max_length=80, blank=True, help_text="The poller process that has it, living or dead.")
     next_poll_at = models.DateTimeField(null=True, db_index=True, help_text="None: not before somebody mends it.")
     requested_by = models.CharField(
         max_length=40, blank=True, help_text="Id of the request that asked for the next poll."
@@ -165,8 +183,14 @@ class ServerState(models.Model):
     apps_cut = models.BooleanField(default=False, help_text="Whether there are more containers than are listed.")
     apps_revision = models.CharField(max_length=40, blank=True, help_text="Of the list that was stored last.")
 
+    objects = ServerStateQuerySet.as_manager()
+
     def __str__(self) -> str:
         return f"{self.server_id} {self.status}"
+
+    def round_at(self, at: datetime) -> datetime:
+        """When the poll that begins now was due, so that its sample is of its round; now, if that is long ago."""
+        return self.next_poll_at if self.next_poll_at and at - self.next_poll_at < PUNCTUAL else at
 
     def is_fresh(self, at: datetime, interval: timedelta) -> bool:
         """Whether its last sample may be shown as current: no older than two intervals."""

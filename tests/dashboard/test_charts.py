@@ -8,8 +8,8 @@ import pytest
 
 from dashboard import app_charts, charts
 from dashboard.charts import Axis, Mark
-from metrics import samples
 from metrics.models import ContainerMetrics, FilesystemMetrics, InterfaceMetrics, ServerMetrics, TemperatureMetrics
+from metrics.models.rollups import figures_of
 from metrics.periods import Span
 from metrics.series import Series
 
@@ -21,9 +21,8 @@ VALUES = [10.0, None, 30.12345, 0.0]
 
 def series(model: type, *values: float | None) -> Series:
     """Every figure of a model with the same values."""
-    names = [field.name for field in model._meta.concrete_fields if field.name not in samples.UNSUMMED]
-    columns = {name: list(values or VALUES) for name in names}
-    return Series(SPAN, [1, 0, 1, 1], columns, columns, columns)
+    columns = {field.name: list(values or VALUES) for field in figures_of(model)}
+    return Series(SPAN, [1, 0, 1, 1], [1.0] * 4, columns, columns, columns)
 
 
 EMPTY = [None] * 4
@@ -134,7 +133,7 @@ def test_times_are_in_the_zone_of_the_page() -> None:
 def app_series(**figures: list[float | None]) -> Series:
     """Of one app, with these figures and no others."""
     found = series(ContainerMetrics, *EMPTY)
-    return Series(SPAN, found.counts, found.mean | figures, found.low | figures, found.high | figures)
+    return Series(SPAN, found.counts, found.expected, found.mean | figures, found.low | figures, found.high | figures)
 
 
 def test_an_apps_cpu_is_in_cores_below_its_limit() -> None:

@@ -10,7 +10,7 @@ from activity.models import ActivityLog
 from metrics import keys, servers
 from metrics.models import Server, ServerState
 from metrics.models.credential import CredentialKind
-from metrics.models.server import ServerQuerySet, Transport
+from metrics.models.server import Transport
 from metrics.poller import Poller
 from metrics.servers import Secret
 from tests.conftest import AT
@@ -65,8 +65,8 @@ def told(server: Server) -> list[str]:
 
 
 @contextmanager
-def a_poller(name: str = "poll", number: int = 0, pollers: int = 1, interval: timedelta = INTERVAL) -> Iterator[Poller]:
-    poller = Poller(name, number, pollers, interval)
+def a_poller(name: str = "poll", site: str = "", interval: timedelta = INTERVAL) -> Iterator[Poller]:
+    poller = Poller(name, site, interval)
     try:
         yield poller
     finally:
@@ -75,12 +75,9 @@ def a_poller(name: str = "poll", number: int = 0, pollers: int = 1, interval: ti
 
 def poll_round(poller: Poller, at: datetime) -> None:
     """Poll every server that waits for anything, as at `at`, and see it stored."""
+    assert poller.renew(at)
     ServerState.objects.filter(next_poll_at__isnull=False).update(next_poll_at=at)
     until = time.monotonic() + 60
-    while share(poller).due(at).exists():
+    while Server.objects.monitored().held_by(poller.holder, poller.site).due(at).exists():
         assert time.monotonic() < until, "a round does not end"
         poller.tick(at)
-
-
-def share(poller: Poller) -> ServerQuerySet:
-    return Server.objects.monitored().shared_by(poller.pollers, poller.number)

@@ -1,10 +1,13 @@
 """When a failing server is tried again."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
-from metrics.backoff import next_round, next_try
+from metrics.backoff import next_round, next_try, phase, rounds_between
 from metrics.failures import IS_REFUSED_SIGN_IN, REMEDIES, STAYS_UNTIL_MENDED, Failure, Reason
 from tests.conftest import AT
 
@@ -54,7 +57,31 @@ def test_jitter_lengthens_a_wait_by_a_tenth_at_most(reason: Reason, jitter: floa
 
 @pytest.mark.parametrize(("second", "next_second"), [(0, 10), (0.001, 10), (9.999, 10), (10, 20), (14, 20)])
 def test_rounds_are_whole_multiples_of_the_interval(at: datetime, second: float, next_second: float) -> None:
-    assert next_round(at + timedelta(seconds=second), INTERVAL) == at + timedelta(seconds=next_second)
+    assert next_round(at + timedelta(seconds=second), INTERVAL, 0) == at + timedelta(seconds=next_second)
+
+
+@given(
+    since=some.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)),
+    seconds=some.integers(10, 3600),
+    server=some.integers(1, 2**24),
+)
+def test_the_next_round_is_less_than_an_interval_away_and_a_whole_one_before_the_one_after(
+    since: datetime, seconds: int, server: int
+) -> None:
+    at, interval = since.replace(tzinfo=UTC), timedelta(seconds=seconds)
+    following = next_round(at, interval, phase(server))
+    assert timedelta(0) < following - at <= interval
+    assert next_round(following, interval, phase(server)) - following == interval
+    assert rounds_between(at, following, interval, phase(server)) == 1
+    assert rounds_between(at, following - timedelta(microseconds=1), interval, phase(server)) == 0
+    assert rounds_between(following, following + 3 * interval, interval, phase(server)) == 3
+
+
+@given(first=some.integers(1, 2**23), count=some.integers(1, 3000))
+def test_whichever_servers_there_are_their_rounds_are_evenly_spread(first: int, count: int) -> None:
+    offsets = sorted(phase(server) for server in range(first, first + count))
+    assert 0 <= offsets[0] <= offsets[-1] < 1
+    assert max(later - sooner for sooner, later in pairwise([*offsets, offsets[0] + 1])) < 3 / count
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -178,6 +178,7 @@ def test_who_asks_while_a_poll_runs_gets_the_next_one_at_once(server: Server, li
     with acting(for_first):
         servers.poll_soon(server, AT)
     with a_poller() as poller:
+        poller.renew(AT)
         poller._start_due(AT)
         with acting(for_second):
             servers.poll_soon(server, AT)

@@ -17,7 +17,6 @@ from metrics.known_containers import KnownContainers
 from metrics.models import App, CrashCard, Server, ServerState
 from metrics.models import Container as Instance
 from metrics.periods import Span
-from metrics.poller import Poller
 from metrics.probe import docker
 from metrics.probe.deltas import Counters
 from metrics.probe.protocol import Request
@@ -27,7 +26,7 @@ from metrics.store import MOST_TOLD_AN_HOUR
 from tests.activity.kinds import proves
 from tests.conftest import AT
 from tests.metrics.containers import anew, bare, docker_host, exited, id_of, listed, news, poll, running, usage
-from tests.metrics.fleet import INTERVAL
+from tests.metrics.fleet import INTERVAL, a_poller
 from tests.metrics.probe.answers import packed
 
 WEB = running("web")
@@ -52,9 +51,9 @@ def test_a_name_like_a_bare_one_s_stops_no_poller(server: Server) -> None:
     CrashCard.objects.update(log_state=CrashCard.Log.WANTED)
     App.objects.update(engine="")
     assert crash_cards.wanted(at(2)) == {}
-    poller = Poller("poll", 0, 1, INTERVAL)
-    poller.tick(at(2))
-    poller.close()
+    with a_poller() as poller:
+        assert poller.renew(at(2))
+        poller.tick(at(2))
 
 
 def test_a_name_like_a_bare_one_s_is_another_app(server: Server) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.db import OperationalError
 
 from metrics import servers, tasks
+from metrics.backoff import next_round, phase
 from metrics.collect import collect
 from metrics.local import LocalConnection
 from metrics.models import Heartbeat, Server, ServerMetrics, ServerState
@@ -57,6 +59,13 @@ def server(sshd: Sshd, keys_folder: Path) -> Server:
 def fleet(server: Server, other_sshd: Sshd, keys_folder: Path) -> list[Server]:
     """Three living servers: two over SSH and this machine."""
     return [server, watched(other_sshd, key_secret(keys_folder / "id"), "web-02"), this_machine()]
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Something that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
+        yield int(listening.getsockname()[1])
 
 
 def samples(server: Server) -> list[ServerMetrics]:
@@ -117,7 +126,7 @@ def test_the_next_poll_is_at_the_next_round(server: Server) -> None:
     with a_poller() as poller:
         poll_round(poller, AT)
     now = state(server)
-    assert now.next_poll_at.timestamp() % INTERVAL.total_seconds() == 0
+    assert now.next_poll_at == next_round(now.polled_at, INTERVAL, phase(server.pk))
     assert timedelta(0) < now.next_poll_at - now.polled_at <= INTERVAL
 
 
@@ -132,6 +141,7 @@ def test_the_second_sample_has_rates(fleet: list[Server]) -> None:
 def test_a_server_that_is_not_due_is_left_alone(fleet: list[Server]) -> None:
     ServerState.objects.update(next_poll_at=AT + timedelta(seconds=1))
     with a_poller() as poller:
+        poller.renew(AT)
         poller.tick(AT)
     assert ServerMetrics.objects.count() == 0
 
@@ -139,6 +149,7 @@ def test_a_server_that_is_not_due_is_left_alone(fleet: list[Server]) -> None:
 def test_a_server_that_was_never_prepared_is_left_alone(server: Server, sshd: Sshd) -> None:
     ServerState.objects.update(next_poll_at=None)
     with a_poller() as poller:
+        poller.renew(AT)
         poller.tick(AT)
     assert sshd.logins() == 0
 
@@ -148,13 +159,15 @@ def test_a_server_that_was_never_prepared_is_left_alone(server: Server, sshd: Ss
 
 @pytest.mark.slow
 def test_dead_and_hanging_servers_keep_no_living_one_waiting(
-    fleet: list[Server], sshd: Sshd, keys_folder: Path, free_port: int
+    fleet: list[Server], sshd: Sshd, other_sshd: Sshd, keys_folder: Path, free_port: int, silent_port: int
 ) -> None:
     interval = timedelta(seconds=4)
     hanging, *living = fleet
     secret = key_secret(keys_folder / "id")
     others = [watched(sshd, secret, f"hanging-{number}") for number in range(5)]
     dead = [nobody_there(free_port, f"dead-{number}") for number in range(5)]
+    silent = [nobody_there(silent_port, f"silent-{number}") for number in range(5)]
+    living += [watched(other_sshd, secret, f"living-{number}") for number in range(10)]
     polled: dict[int, set[datetime]] = {server.pk: set() for server in living}
 
     def note() -> None:
@@ -177,16 +190,33 @@ def test_dead_and_hanging_servers_keep_no_living_one_waiting(
     assert {state(one).reason for one in (hanging, *others)} <= {"too_slow", "timeout"}
     assert {state(one).status for one in (hanging, *others)} == {"offline"}
     assert {state(one).reason for one in dead} == {"refused"}
+    assert {state(one).reason for one in silent} == {"timeout"}
     assert told(dead[0]).count("server_disconnected") == 1
 
 
 def test_a_poll_that_is_not_done_yet_is_not_started_again(server: Server, sshd: Sshd) -> None:
     with a_poller() as poller:
         sshd.freeze()
+        poller.renew(AT)
         poller.tick(AT)
         poller.tick(AT + INTERVAL)
         sshd.thaw()
         poll_round(poller, AT + 2 * INTERVAL)
+    assert sshd.logins() == 1
+
+
+def test_rounds_that_pass_while_a_poll_runs_are_left_out_and_counted(server: Server, sshd: Sshd) -> None:
+    with a_poller(interval=timedelta(seconds=1)) as poller:
+        sshd.freeze()
+        ServerState.objects.update(next_poll_at=datetime.now(UTC))
+        poller.renew(datetime.now(UTC))
+        for _ in range(3):
+            poller.tick(datetime.now(UTC))
+        sshd.thaw()
+        poller.run(until(lambda: state(server).status == "online"))
+        poller.renew(datetime.now(UTC))
+    assert Heartbeat.objects.get(name="poll").late_polls >= 2
+    assert state(server).next_poll_at > state(server).polled_at
     assert sshd.logins() == 1
 
 
@@ -198,6 +228,7 @@ def under_way(server: Server, sshd: Sshd) -> Iterator[Poller]:
     """A poller with a poll of the server under way, which goes on after `thaw`."""
     with a_poller() as poller:
         sshd.freeze()
+        poller.renew(AT)
         poller.tick(AT)
         yield poller
 
@@ -256,7 +287,7 @@ def test_nobody_stays_signed_in_at_a_server_that_is_paused_or_deleted(server: Se
             servers.delete(Server.objects.get())
         deadline = time.monotonic() + 15
         while _ssh_threads() and time.monotonic() < deadline:
-            poller.tick(AT)
+            poller.renew(AT)
 
 
 def _ssh_threads() -> list[threading.Thread]:
@@ -264,20 +295,6 @@ def _ssh_threads() -> list[threading.Thread]:
 
 
 # Several pollers ---------------------------------------------------------------------------------------------------
-
-
-def test_two_pollers_share_the_servers(sshd: Sshd, keys_folder: Path) -> None:
-    secret = key_secret(keys_folder / "id")
-    fleet = [watched(sshd, secret, f"web-{number:02}") for number in range(5)]
-    with a_poller("poll", 0, 2) as first, a_poller("poll-2", 1, 2) as second:
-        poll_round(first, AT)
-        by_first = {row.server_id for row in ServerMetrics.objects.all()}
-        poll_round(second, AT + INTERVAL)
-    by_second = {row.server_id for row in ServerMetrics.objects.all() if row.timestamp == AT + INTERVAL}
-    assert by_first
-    assert by_second
-    assert not by_first & by_second
-    assert by_first | by_second == {server.pk for server in fleet}
 
 
 def test_a_second_holder_waits(server: Server, sshd: Sshd) -> None:
@@ -396,6 +413,7 @@ def test_one_that_cannot_be_stored_takes_no_other_along() -> None:
         server = Server(pk=pk, name=name, hostname="localhost", transport=Transport.LOCAL)
         servers.begin_polling(servers.add(server, None, [], AT), AT)
     with a_poller() as poller:
+        poller.renew(AT)
         until = time.monotonic() + 20
         while not ServerMetrics.objects.exists() and time.monotonic() < until:
             poller.tick(AT)

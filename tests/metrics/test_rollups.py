@@ -9,11 +9,11 @@ from django.core.management import CommandError, call_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metrics import queries, retention, rollups, samples
+from metrics import partitions, queries, retention, rollups, samples
 from metrics.models import App, ContainerMetrics, FleetMetrics, LateBucket, Resolved, ServerMetrics
 from metrics.models.fields import slot_key
 from metrics.models.rollups import ROLLUPS, SAMPLES, table_of
-from metrics.periods import BUCKETS, DAY_SECONDS, FIVE_MINUTES, HOUR, Span
+from metrics.periods import BUCKETS, DAY_SECONDS, FIVE_MINUTES, HOUR, RAW, Span
 from metrics.probe.reading import State
 from tests.dashboard import fleet as fleets
 
@@ -24,6 +24,7 @@ FIVE, ONE_HOUR, ONE_DAY = (ROLLUPS[ServerMetrics][resolution] for resolution in 
 
 
 def sample(seconds: int, server: int = 1, **figures: Any) -> None:
+    partitions.ensure(RAW, [BEGIN + seconds])
     ServerMetrics.objects.create(id=slot_key(BEGIN + seconds, server), **figures)
 
 
@@ -325,6 +326,7 @@ def test_days_go_too_where_that_is_wanted(settings: Any) -> None:
 
 
 def test_pruning_goes_in_small_steps_and_stops_when_it_has_to() -> None:
+    partitions.ensure(RAW, [BEGIN])
     ServerMetrics.objects.bulk_create(
         ServerMetrics(id=slot_key(BEGIN, owner)) for owner in range(1, 2 * retention.AT_ONCE)
     )

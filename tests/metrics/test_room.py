@@ -41,7 +41,8 @@ def test_a_disk_is_short_below_the_floor(small_disk: Path) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_polled_while_the_disk_is_full_and_everything_after(small_disk: Path) -> None:
     servers.watch_this_machine(AT)
-    poller = Poller("poll", 0, 1, timedelta(seconds=10))
+    poller = Poller("poll", "", timedelta(seconds=10))
+    assert poller.renew(AT)
     file = fill(small_disk)
     poller.tick(AT)
     assert not ServerMetrics.objects.exists()

@@ -23,6 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--hostname", required=True, help="host name or IP address")
         parser.add_argument("--port", type=int, default=22)
         parser.add_argument("--user", default="tomo", help="the account to sign in with (default: tomo)")
+        parser.add_argument("--site", default="", help="whose pollers reach it (default: the home site)")
         parser.add_argument("--tag", action="append", default=[], help="may be given several times")
         credential = parser.add_mutually_exclusive_group(required=True)
         credential.add_argument("--key", type=Path, help="a private key's file")
@@ -51,7 +52,11 @@ class Command(BaseCommand):
 
     def _added(self, options: dict[str, Any]) -> Server:
         server = Server(
-            name=options["name"], hostname=options["hostname"], port=options["port"], username=options["user"]
+            name=options["name"],
+            hostname=options["hostname"],
+            port=options["port"],
+            username=options["user"],
+            site=options["site"],
         )
         try:
             server.full_clean()

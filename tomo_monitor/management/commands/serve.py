@@ -4,6 +4,9 @@ import os
 import resource
 import signal
 import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
@@ -11,21 +14,24 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, connections
+from django.db.models.functions import Now
 
 from activity import anchors, locks
 from activity.context import Acting, acting
 from activity.types import ActorKind, Origin, Result
 from dashboard import set_up
 from metrics import schedules, servers
+from metrics.models import Heartbeat
 from tomo_monitor import __version__, starts
 from tomo_monitor.processes import KEPT, die_with_parent
 from tomo_monitor.supervisor import Supervisor
 
 SYSTEM = Acting(kind=ActorKind.SYSTEM, origin=Origin.COMMAND)
+LOCK = 0x746F6D70  # of PostgreSQL
 
 
 class Command(BaseCommand):
-    help = "Runs the web server and the background processes, and starts again what stops working."
+    help = "Runs the web server and the background processes (TOMO_PARTS), and starts again what stops working."
     requires_migrations_checks = False
 
     def handle(self, **_options: Any) -> None:
@@ -53,16 +59,28 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a connection to each server, in one process
-        for alias in connections:
-            call_command("migrate", database=alias, verbosity=0, interactive=False)
+        with _one_at_a_time():
+            for alias in connections:
+                call_command("migrate", database=alias, verbosity=0, interactive=False)
         self._check_database()
-        call_command("collectstatic", verbosity=0, interactive=False)
+        self._claim()
+        if "web" in settings.TOMO["parts"]:
+            call_command("collectstatic", verbosity=0, interactive=False)
         schedules.sync()
         servers.follow_clock(datetime.now(UTC))
-        if settings.TOMO["watch_self"]:
-            servers.watch_this_machine(datetime.now(UTC))
+        site, node = settings.TOMO["site"], settings.TOMO["node"]
+        if settings.TOMO["watch_self"] and settings.POLL_CLUSTERS:
+            servers.watch_this_machine(datetime.now(UTC), site, node)
         else:
-            servers.forget_this_machine(datetime.now(UTC))
+            servers.forget_this_machine(datetime.now(UTC), node)
+
+    def _claim(self) -> None:
+        """Each name of a process is one host's."""
+        for name in settings.CLUSTERS:
+            if not Heartbeat.objects.claim(name, Now()):
+                host = Heartbeat.objects.get(name=name).host.partition(":")[0]
+                remedy = "leave tasks out of TOMO_PARTS" if name == "tasks" else "set TOMO_NODE to a name of its own"
+                raise CommandError(f"Another host ({host}) runs {name!r} with this database: {remedy} on this one.")
 
     def _check_database(self) -> None:
         if connection.vendor != "sqlite":
@@ -79,21 +97,44 @@ class Command(BaseCommand):
             )
 
     def _run(self) -> None:
-        started_at = datetime.now(UTC)
+        started_at, node = datetime.now(UTC), settings.TOMO["node"]
         starts.record_startup(settings.TOMO, started_at)
         anchors.drop(started_at)
         self._greet()
         try:
             reason = Supervisor().run()
         except BaseException as wrong:
-            starts.record_shutdown(type(wrong).__name__, started_at, datetime.now(UTC), result=Result.FAILURE)
+            starts.record_shutdown(
+                type(wrong).__name__, started_at, datetime.now(UTC), node=node, result=Result.FAILURE
+            )
             raise
-        starts.record_shutdown(reason, started_at, datetime.now(UTC))
+        starts.record_shutdown(reason, started_at, datetime.now(UTC), node=node)
         anchors.drop(datetime.now(UTC))
 
     def _greet(self) -> None:
+        if "web" not in settings.TOMO["parts"]:
+            self.stdout.write(f"\nTomo Monitor {__version__} runs {', '.join(settings.CLUSTERS)} here.\n")
+            self.stdout.flush()
+            return
         self.stdout.write(f"\nTomo Monitor {__version__} is at {settings.PUBLIC_URL}/")
         if link := set_up.link():
             self.stdout.write(f"Make the first administrator here (the link works once): {link}")
         self.stdout.write(f"Data is in {settings.DATA_DIR}. Ctrl-C stops it.\n")
         self.stdout.flush()
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Hosts that start at once wait for each other; by trying, since one that waits in the database holds up others."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        while not cursor.fetchone()[0]:
+            time.sleep(0.5)
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
