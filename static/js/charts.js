@@ -66,6 +66,7 @@ const draw = async () => {
   await loaded;
   for (const plot of holder.querySelectorAll(".plot")) {
     const entry = shown.charts[plot.dataset.chart];
+    plot.parentElement.hidden = !entry;
     if (!entry) continue;
     const { data, layout: own } = colored(entry.figure);
     const chosen = data.map((trace) => ({ ...trace, visible: isShown(plot, trace.legendgroup ?? trace.name) ?? trace.visible }));
@@ -89,7 +90,7 @@ holder.addEventListener("click", ({ target }) => {
 });
 
 const label = (legend, plot, keys) => {
-  if (keys !== undefined) legend.innerHTML = keys;
+  if (keys !== plot.keys) legend.innerHTML = plot.keys = keys;
   for (const key of legend.querySelectorAll("button")) {
     key.setAttribute("aria-pressed", isShown(plot, key.dataset.group) ?? key.getAttribute("aria-pressed"));
   }
@@ -118,21 +119,23 @@ const go = (query) => {
 };
 addEventListener("popstate", () => show(location.search.slice(1) || whole));
 
-const show = async (query) => {
+const show = async (query, headers = {}) => {
   const number = ++asked;
-  const response = await fetch(`${holder.dataset.source}?${query}`, { headers: { "X-Refresh": "1" } }).catch(() => null);
+  const response = await fetch(`${holder.dataset.source}?${query}`, { headers }).catch(() => null);
   if (response?.redirected) return location.reload(); // the session has ended
   document.dispatchEvent(new Event(response?.ok ? "refreshed" : "refreshfailed"));
   const answer = response?.ok ? await response.json() : shown;
   if (number !== asked) return; // something else is wanted by now
   const isOther = answer.query !== shown.query;
   shown = answer;
-  if (isOther) name();
+  const isNew = (name) => !holder.querySelector(`[data-chart="${name}"]`);
+  if (Object.keys(shown.charts).some(isNew)) return location.reload();
+  if (isOther) follow();
   await draw();
 };
 
 // The rest of the page follows: what is chosen, and where its links lead.
-const name = () => {
+const follow = () => {
   const range = document.getElementById("range");
   const isFree = !shown.query.startsWith("period=");
   range.querySelector("summary").textContent = isFree ? shown.label : "Range";
@@ -152,7 +155,7 @@ document.addEventListener("htmx:configRequest", (event) => {
 });
 
 const refresh = () => {
-  if (!document.hidden && shown.is_live) show(shown.query);
+  if (!document.hidden && shown.is_live) show(shown.query, { "X-Refresh": "1" }); // which is no use by a person
 };
 
 document.addEventListener("themechange", draw);

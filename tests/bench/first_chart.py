@@ -3,10 +3,16 @@
 import statistics
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
+from metrics import store
+from metrics.models import Server
+from metrics.store import Polled
+from tests.bench import fleet
 from tests.e2e.conftest import CHROMIUM, QUIET, add_administrator, run, sign_in
 from tests.serve import Serve
 
@@ -29,13 +35,21 @@ def measure() -> Iterator[tuple[str, str]]:
     try:
         serve.start()
         add_administrator(serve)
-        run(serve, "from tests.bench import history; history.fill()")
+        run(serve, "from tests.bench import first_chart; first_chart.fill()")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
             yield from figures(browser, serve.url)
             browser.close()
     finally:
         serve.kill()
+
+
+def fill() -> None:
+    """A day of samples of this machine, within the product's own database."""
+    server, collected, at = Server.objects.get(pk=1), fleet.one_poll(), datetime.now(UTC)
+    for minutes in range(24 * 60, 0, -1):
+        polled = at - timedelta(minutes=minutes)
+        store.save([Polled(server, polled, replace(collected, received_at=polled))], fleet.INTERVAL)
 
 
 def figures(browser: Browser, url: str) -> Iterator[tuple[str, str]]:
