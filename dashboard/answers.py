@@ -13,6 +13,7 @@ from dashboard.envelope import Answer, ApiError, bad
 from dashboard.posts import Posted
 from dashboard.summary import dashboard_summary
 from metrics import app_access, app_queries, periods, queries, samples
+from metrics import health as healths
 from metrics.periods import Span
 from metrics.series import Series
 
@@ -24,15 +25,19 @@ def summary(caller: Caller, _given: Mapping[str, str]) -> dict[str, Any]:
     return wire.summary(dashboard_summary(caller.servers, caller.activity, caller.at))
 
 
+def health(caller: Caller, _given: Mapping[str, str]) -> dict[str, Any]:
+    return wire.health(healths.health(caller.servers, caller.at))
+
+
 def servers(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
     limit, offset = _limits(given, MOST_ROWS)
     wanted = caller.servers.order_by("name", "pk")
     rows = queries.server_rows(wanted[offset : offset + limit], caller.at)
-    return _listed("servers", [wire.server(row) for row in rows], wanted.count(), limit, offset)
+    return _listed("servers", [wire.server(row, caller.at) for row in rows], wanted.count(), limit, offset)
 
 
 def server(caller: Caller, _given: Mapping[str, str], server_id: str) -> dict[str, Any]:
-    return wire.server(queries.server_row(caller.server(server_id), caller.at))
+    return wire.server(queries.server_row(caller.server(server_id), caller.at), caller.at)
 
 
 def server_metrics(caller: Caller, given: Mapping[str, str], server_id: str) -> dict[str, Any]:

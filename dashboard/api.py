@@ -34,6 +34,7 @@ class Operation:
 RANGE = ("period", "from", "to")
 OPERATIONS = (
     Operation("summary", Scope.SUMMARY_READ, answers.summary),
+    Operation("health", Scope.SUMMARY_READ, answers.health),
     Operation("servers", Scope.METRICS_READ, answers.servers, ("limit", "offset")),
     Operation("servers/<str:server_id>", Scope.METRICS_READ, answers.server),
     Operation("servers/<str:server_id>/metrics", Scope.METRICS_READ, answers.server_metrics, RANGE),

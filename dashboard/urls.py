@@ -37,6 +37,7 @@ urlpatterns = [
     path("confirm", access.confirm, name="confirm"),
     path("password", access.ChangePassword.as_view(), name="password_change"),
     path("admin/login/", access.admin_sign_in),
+    path("health", health.health, name="health"),
     path("healthz", health.healthz, name="healthz"),
     path("api/v1/", include(api)),
 ]

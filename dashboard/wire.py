@@ -7,9 +7,11 @@ from django.utils.dateparse import parse_datetime
 
 from activity.models import ActivityLog
 from dashboard.summary import DashboardSummary
-from metrics import app_access
+from metrics import app_access, costs
 from metrics.app_queries import AppHistory, AppRow
 from metrics.app_transitions import signal_name
+from metrics.costs import Cost
+from metrics.health import Health, Process
 from metrics.models import LatestServerMetrics
 from metrics.models.server_metrics import share_of
 from metrics.queries import ServerRow
@@ -57,7 +59,29 @@ def summary(answer: DashboardSummary) -> dict[str, Any]:
     }
 
 
-def server(row: ServerRow) -> dict[str, Any]:
+def health(answer: Health) -> dict[str, Any]:
+    storage, backup, check = answer.storage, answer.backup, answer.log_check
+    return {
+        "processes": [_process(one) for one in answer.processes],
+        "polls_per_minute": _tenths(answer.polls_a_minute),
+        "poller_cpu_ms_per_poll": _hundredths(answer.cpu_milliseconds_a_poll),
+        "cost": _cost(answer.cost),
+        "most_expensive": [
+            {"server_id": server.pk, "server_name": server.name, **_cost(cost)} for server, cost in answer.dearest
+        ],
+        "database_bytes": storage.database_bytes,
+        "queue_bytes": storage.queue_bytes,
+        "backups_bytes": storage.backups_bytes,
+        "free_bytes": storage.free_bytes,
+        "oldest_sample_at": timestamp(storage.oldest_sample_at),
+        "newest_sample_at": timestamp(storage.newest_sample_at),
+        "last_backup": {"state": backup.state, "at": timestamp(backup.finished_at)} if backup else None,
+        "last_log_check": {"state": check.state, "at": timestamp(check.at)} if check else None,
+        "timestamp": timestamp(answer.at),
+    }
+
+
+def server(row: ServerRow, at: datetime) -> dict[str, Any]:
     """A server with its newest figures; they are null unless they are current."""
     state = row.server.state
     figures = row.latest if row.is_fresh else None
@@ -79,6 +103,7 @@ def server(row: ServerRow) -> dict[str, Any]:
         "apps_status": state.apps_status or None,
         "apps_explanation": app_access.explanation(state.apps_way) or None,
         "clock_skew_seconds": state.clock_skew_seconds,
+        "cost": _cost(costs.cost(row.server, at)),
         **_latest(figures),
     }
 
@@ -206,12 +231,36 @@ def _sample(server_id: int, series: Series, step: int) -> dict[str, Any]:
     )
 
 
+def _cost(cost: Cost) -> dict[str, Any]:
+    return {
+        "polls": cost.polls,
+        "poll_ms": _whole(cost.milliseconds),
+        "bytes_per_poll": _whole(cost.bytes),
+        "server_cpu_ms_per_poll": _hundredths(cost.cpu_milliseconds),
+        "logins_today": cost.logins_today,
+    }
+
+
+def _process(one: Process) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "seen_at": timestamp(one.seen_at),
+        "is_silent": one.is_silent,
+        "waiting": one.waiting,
+        "waiting_since": timestamp(one.waiting_since),
+        "late_polls": one.late_polls,
+        "servers_held": one.servers_held,
+        "polls_per_minute": _tenths(one.polls_a_minute),
+        "cpu_ms_per_poll": _hundredths(one.cpu_milliseconds_a_poll),
+    }
+
+
 def _public(figures: dict[str, float | None]) -> dict[str, Any]:
     used, available = figures["disk_used_bytes"], figures["disk_available_bytes"]
     disk = None if used is None or available is None else share_of(used, used + available)
     return {
         **{name: _tenths(figures[name]) for name in PERCENTS},
-        **{name: None if (value := figures[name]) is None else round(value, 2) for name in HUNDREDTHS},
+        **{name: _hundredths(figures[name]) for name in HUNDREDTHS},
         **{name: _whole(figures[name]) for name in (*SIZES, *COUNTERS)},
         "memory_percent": _tenths(share_of(figures["memory_used_bytes"], figures["memory_total_bytes"])),
         "memory_used_mb": _whole(figures["memory_used_bytes"], MIB),
@@ -224,11 +273,10 @@ def _public(figures: dict[str, float | None]) -> dict[str, Any]:
 
 
 def _app_figures(figures: dict[str, float | None]) -> dict[str, Any]:
-    limit = figures["cpu_limit_cores"]
     return {
         **{name: _whole(value) for name, value in figures.items()},
         "cpu_percent": _tenths(figures["cpu_percent"]),
-        "cpu_limit_cores": None if limit is None else round(limit, 2),
+        "cpu_limit_cores": _hundredths(figures["cpu_limit_cores"]),
         "memory_usage_mb": _whole(figures["memory_used_bytes"], MIB),
         "memory_limit_mb": _whole(figures["memory_limit_bytes"], MIB),
     }
@@ -236,6 +284,10 @@ def _app_figures(figures: dict[str, float | None]) -> dict[str, Any]:
 
 def _tenths(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
+
+
+def _hundredths(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def _whole(value: float | None, unit: int = 1) -> int | None:

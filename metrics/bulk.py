@@ -7,31 +7,30 @@ from typing import Any
 from django.db import connection, models
 
 
-def insert(model: type[models.Model], rows: Iterable[tuple[Any, ...]]) -> None:
-    """New rows, values in the order of the fields, the primary key first; a row that is there already stands."""
-    fields = columns_of(model)
-    _execute_many(f"{_insert(model)} ON CONFLICT DO NOTHING", [_stored(fields, row) for row in rows])
-
-
-def replace(model: type[models.Model], rows: Iterable[tuple[Any, ...]]) -> None:
-    """The same; a row that is there already gets the new values."""
-    fields = columns_of(model)
-    _execute_many(_upsert(model), [_stored(fields, row) for row in rows])
+def insert(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) -> None:
+    """New rows, values as their columns keep them, the primary key first; a row that is there already stands."""
+    _execute_many(f"{_insert(model)} ON CONFLICT DO NOTHING", rows)
 
 
 def upsert(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) -> None:
-    """The same with values as their columns keep them."""
-    _execute_many(_upsert(model), list(rows))
+    """The same; a row that is there already gets the new values."""
+    _execute_many(_upsert(model), rows)
 
 
-def update(model: type[models.Model], key: str, names: Sequence[str], objects: Iterable[models.Model]) -> None:
-    """Write these fields of these objects, each found by the column `key`, its primary key."""
-    fields: list[Any] = [model._meta.get_field(name) for name in names]
-    columns = ", ".join(f"{field.column} = %s" for field in fields)
-    _execute_many(
-        f"UPDATE {model._meta.db_table} SET {columns} WHERE {key} = %s",
-        [(*_stored(fields, [getattr(one, field.attname) for field in fields]), one.pk) for one in objects],
-    )
+def kept(model: type[models.Model], values: Iterable[Any]) -> tuple[Any, ...]:
+    """The values of all fields but the primary key, as their columns keep them."""
+    return tuple([keep(value) for keep, value in zip(_keepers(model), values, strict=True)])
+
+
+def update(model: type[models.Model], key: str, changes: Iterable[tuple[Any, dict[str, Any]]]) -> None:
+    """Write what changed, {field: value}, of rows that are each found by the column `key`, its primary key."""
+    alike: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    for pk, values in changes:
+        stored = [_keeper(model._meta.get_field(name))(value) for name, value in values.items()]
+        alike.setdefault(tuple(values), []).append((*stored, pk))
+    for names, rows in alike.items():
+        columns = ", ".join(f"{model._meta.get_field(name).column} = %s" for name in names)  # type: ignore[union-attr]
+        _execute_many(f"UPDATE {model._meta.db_table} SET {columns} WHERE {key} = %s", rows)
 
 
 @cache
@@ -54,27 +53,32 @@ def _upsert(model: type[models.Model]) -> str:
     return f"{_insert(model)} ON CONFLICT ({key}) DO UPDATE SET {news}"
 
 
-def _stored(fields: Iterable[Any], values: Iterable[Any]) -> tuple[Any, ...]:
-    """Values as their columns keep them."""
-    return tuple(_keeper(field)(value) for field, value in zip(fields, values, strict=True))
+@cache
+def _keepers(model: type[models.Model]) -> Sequence[Callable[[Any], Any]]:
+    return [_keeper(field) for field in columns_of(model)[1:]]
 
 
 @cache
 def _keeper(field: Any) -> Callable[[Any], Any]:
     """What a value becomes in its column, found once for each; a number that the column cannot hold is as good as
     unknown."""
+    if isinstance(field, models.BinaryField):
+        return lambda value: value
     if not isinstance(field, models.IntegerField):
         return lambda value: field.get_db_prep_save(value, connection)
     lowest, highest = connection.ops.integer_field_range(field.get_internal_type())
+    stored = getattr(field, "stored", int)
 
     def held(value: Any) -> int | None:
-        stored: int | None = field.get_prep_value(value)
-        return stored if stored is None or lowest <= stored <= highest else None
+        if value is None:
+            return None
+        number: int = stored(value)
+        return number if lowest <= number <= highest else None
 
     return held
 
 
-def _execute_many(sql: str, rows: list[tuple[Any, ...]]) -> None:
+def _execute_many(sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
     if rows:
         with connection.cursor() as cursor:
             cursor.executemany(sql, rows)

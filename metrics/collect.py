@@ -22,13 +22,19 @@ Wanted = Mapping[str, Engine]
 
 @dataclass(frozen=True)
 class Collected:
-    """What one poll brought, and when it came in by our clock. `logs` are lines by container id."""
+    """What one poll brought, and when it came in by our clock. `logs` are lines by container id.
+
+    `polls` and `moved_bytes` are those of the connection so far, this poll included; `logins` how often it signed in.
+    """
 
     reading: Reading
     sample: Sample
     received_at: datetime
     seconds: float
     logs: dict[str, list[str]] = field(default_factory=dict)
+    polls: int = 1
+    moved_bytes: int = 0
+    logins: int = 0
 
 
 def collect(probe: ResidentProbe, before: Counters, wanted: Wanted | None = None) -> Collected:
@@ -48,7 +54,15 @@ def collect(probe: ResidentProbe, before: Counters, wanted: Wanted | None = None
     reading = replace(reading, containers=probe.containers.seen(reading, lambda *about: _inspected(probe, *about)))
     logs = {i: docker.log_lines(_asked(probe, "logs", engine, [i])) for i, engine in (wanted or {}).items()}
     logs = {} if probe.is_lost else logs
-    return Collected(reading, deltas.sample(reading, before), received_at, time.monotonic() - started, logs)
+    return Collected(
+        reading,
+        deltas.sample(reading, before),
+        received_at,
+        time.monotonic() - started,
+        logs,
+        probe.polls,
+        probe.moved_bytes,
+    )
 
 
 def _inspected(probe: ResidentProbe, engine: Engine, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -71,7 +85,10 @@ def connect_and_collect(
     """One poll over a new connection. Raises Failure, and then the connection is closed."""
     connection = open_connection(to)
     try:
-        return connection, collect(connection.probe, before, wanted)
-    except BaseException:
+        collected = collect(connection.probe, before, wanted)
+    except BaseException as wrong:
         connection.close()
+        if isinstance(wrong, Failure):
+            wrong.logins = connection.logins
         raise
+    return connection, replace(collected, logins=connection.logins)

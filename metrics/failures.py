@@ -48,10 +48,11 @@ IS_REFUSED_SIGN_IN = frozenset({Reason.AUTH_FAILED, Reason.NO_CREDENTIAL})
 
 
 class Failure(Exception):
-    """A poll that did not work. `where` is the address as a person writes it."""
+    """A poll that did not work. `where` is the address as a person writes it, `logins` how often it signed in."""
 
     def __init__(self, reason: Reason, where: str, detail: str = "") -> None:
         self.reason = reason
         self.detail = detail
+        self.logins = 0
         self.explanation = REMEDIES[reason].format(where=where) + (f" ({detail})" if detail else "")
         super().__init__(self.explanation)

@@ -1,7 +1,6 @@
 """Which apps are known of some servers, and following them from one reading to the next."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -34,13 +33,29 @@ class Followed:
 
 
 class KnownApps:
-    """The apps of these servers, each one's id by its container: one query, however many there are."""
+    """The apps of some servers, each one's id by its container: one query, however many there are.
 
-    def __init__(self, server_ids: list[int]) -> None:
-        self._ids: dict[int, dict[str, int]] = defaultdict(dict)
-        present = App.objects.present().filter(server__in=server_ids)
+    They are known for one revision of a server's list; any other is followed and looked up anew.
+    """
+
+    def __init__(self) -> None:
+        self._ids: dict[int, dict[str, int]] = {}
+        self._revisions: dict[int, str] = {}
+
+    def look_up(self, servers: Sequence[Server]) -> None:
+        new = {one.pk: one.state.apps_revision for one in servers}
+        new = {pk: revision for pk, revision in new.items() if self._revisions.get(pk) != revision or not revision}
+        if not new:
+            return
+        self._revisions |= new
+        self._ids |= {pk: {} for pk in new}
+        present = App.objects.present().filter(server__in=new)
         for server_id, container_id, app_id in present.values_list("server_id", "container_id", "pk"):
             self._ids[server_id][container_id] = app_id
+
+    def forget(self, server: int) -> None:
+        self._revisions.pop(server, None)
+        self._ids.pop(server, None)
 
     def unchanged(self, server: Server) -> Followed:
         """Where the list is the one that was stored last."""
@@ -87,6 +102,7 @@ class KnownApps:
         followed.ids = {i: app_id for i, app_id in known if i in seen.by_id and app_id not in taken} | followed.ids
         for key in here.keys() - set(matched.values()):
             followed.changes += _remove(here[key], seen, at, announced)
+        self._revisions.pop(server.pk)
         return followed
 
     def _told_apart(self, server: Server, seen: Containers) -> Iterable[Seen]:

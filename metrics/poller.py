@@ -19,10 +19,11 @@ from metrics import backoff, crash_cards, leases, room, store
 from metrics.collect import Collected, Wanted
 from metrics.connections import Connection, target
 from metrics.failures import Failure
+from metrics.known import Known
+from metrics.meter import Meter
 from metrics.models import Heartbeat, Server
 from metrics.models.heartbeat import Instant
 from metrics.poll import Outcome, Poll, is_lost, run_poll, tell
-from metrics.probe import deltas
 from metrics.ssh import Target
 from metrics.store import Polled
 
@@ -30,6 +31,7 @@ log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 1.0  # what is done within it is stored together
 RENEW_SECONDS = 3.0
+METER_SECONDS = 60.0
 AT_ONCE = 50  # polls stored in one transaction
 SLOW_SECONDS = 2.0
 RECONNECT_SECONDS = 18 * 3600.0
@@ -56,6 +58,7 @@ class Poller:
     interval: timedelta
     process: int = field(default_factory=os.getpid)
     _kept: dict[int, _Kept] = field(default_factory=dict)
+    _known: Known = field(default_factory=Known)
     _running: dict[Future[Outcome], Poll] = field(default_factory=dict)
     _renewed_at: float = 0.0
     _late: int = 0
@@ -64,6 +67,7 @@ class Poller:
     def __post_init__(self) -> None:
         self.holder = f"{socket.gethostname()}:{self.process}:{time.time_ns()}"[-80:]
         self._lanes = _lanes()
+        self._meter = Meter(max(self.interval.total_seconds(), METER_SECONDS))
 
     def run(self, is_over: Callable[[], bool]) -> None:
         """Poll until `is_over` or until the lease is somebody else's."""
@@ -94,16 +98,24 @@ class Poller:
         if not Heartbeat.objects.hold(self.name, self.holder, at, self.site):
             return False
         self._renewed_at = time.monotonic()
-        if self._late:
-            Heartbeat.objects.filter(name=self.name).update(late_polls=F("late_polls") + self._late)
-            self._late = 0
+        self._tell()
         mine, surplus = leases.take(self.site, self.holder, at)
         given = set(surplus) - {poll.server.pk for poll in self._running.values()}
         for pk in self._kept.keys() - (mine - given):  # nobody stays signed in at a server that is not its own to poll
             self._kept.pop(pk).connection.close()
+        self._known.forget_others(mine - given)
         if given:
             leases.give_back(given, self.holder)
         return True
+
+    def _tell(self) -> None:
+        """How much it did, and what that cost."""
+        beat = Heartbeat.objects.filter(name=self.name)
+        if self._late:
+            beat.update(late_polls=F("late_polls") + self._late)
+            self._late = 0
+        if figures := self._meter.read():
+            beat.update(servers_held=len(self._kept), **figures)
 
     def close(self) -> None:
         """Let go of everything that is held, of what still runs when it is done; the poller may be used again."""
@@ -149,7 +161,7 @@ class Poller:
             self._store([Polled(server, at, failure, actor)])
             return
         lane = "slow" if server.state.failures or (kept and kept.is_slow) else "steady" if kept else "connecting"
-        poll = Poll(server, at, actor, to, deltas.loaded(server.state.counters), wanted, is_over_kept=bool(kept))
+        poll = Poll(server, at, actor, to, self._known.counters(server), wanted, is_over_kept=bool(kept))
         self._submit(lane, poll, kept.connection if kept else None)
 
     def _submit(self, lane: str, poll: Poll, connection: Connection | None) -> None:
@@ -180,13 +192,14 @@ class Poller:
                 phase = backoff.phase(poll.server.pk)
                 self._late += backoff.rounds_between(poll.at, outcome.received_at, self.interval, phase)
             polled.append(Polled(poll.server, poll.at, outcome, poll.actor))
+        self._meter.count(len(polled))
         for start in range(0, len(polled), AT_ONCE):
             self._store(polled[start : start + AT_ONCE])
 
     def _store(self, polled: list[Polled]) -> None:
         """All in one transaction; if one of them cannot be stored, each in its own."""
         try:
-            news = store.save(polled, self.interval, self.holder)
+            news = self._saved(polled)
         except (IntegrityError, DataError, ValueError) as wrong:
             log.error("poller.not_stored", servers=[one.server.name for one in polled], error=str(wrong))
             if len(polled) > 1:
@@ -195,6 +208,14 @@ class Poller:
             return
         for one in polled:
             tell(one, is_news=one.server.pk in news)
+
+    def _saved(self, polled: list[Polled]) -> set[int]:
+        """What is known after it failed is not what is stored."""
+        try:
+            return store.save(polled, self.interval, self.holder, self._known)
+        except BaseException:
+            self._known.forget([one.server.pk for one in polled])
+            raise
 
 
 def _lanes() -> dict[str, ThreadPoolExecutor]:

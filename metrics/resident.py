@@ -1,6 +1,5 @@
 """The resident probe: started once on a channel, then a line in and a whole answer out, each with a deadline."""
 
-import re
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -17,7 +16,10 @@ BEFORE_READY_BYTES = 64 * 1024  # what start-up files may print before the probe
 
 
 class Channel(Protocol):
-    """Bytes to and from the probe."""
+    """Bytes to and from the probe, and how many of them went over the network since the connection was opened."""
+
+    @property
+    def moved_bytes(self) -> int: ...
 
     def send(self, data: bytes, seconds: float) -> None:
         """Raises OSError if it cannot be sent within `seconds`."""
@@ -44,7 +46,7 @@ class ResidentProbe:
         self.containers = KnownContainers()
         deadline = time.monotonic() + START_SECONDS
         self._send(protocol.script().encode(), deadline)
-        self._receive_until(re.compile(rf"^{protocol.READY}\n".encode(), re.MULTILINE), deadline, BEFORE_READY_BYTES)
+        self._receive_until(f"{protocol.READY}\n", deadline, BEFORE_READY_BYTES)
 
     def request(
         self, *, wants_facts: bool = False, looks_for_mounts: bool = False, lists_containers: bool = False
@@ -74,8 +76,11 @@ class ResidentProbe:
         """The whole answer, UTF-8 with replacement. Raises Failure."""
         deadline = time.monotonic() + ANSWER_SECONDS
         self._send(asked.line.encode(), deadline)
-        end = re.compile(rf"^{re.escape(asked.end)}".encode(), re.MULTILINE)
-        return self._receive_until(end, deadline, protocol.ANSWER_LIMIT_BYTES).decode(errors="replace")
+        return self._receive_until(asked.end, deadline, protocol.ANSWER_LIMIT_BYTES).decode(errors="replace")
+
+    @property
+    def moved_bytes(self) -> int:
+        return self._channel.moved_bytes
 
     def close(self) -> None:
         self._channel.close()
@@ -88,11 +93,11 @@ class ResidentProbe:
         except OSError:
             raise Failure(Reason.DISCONNECTED if self.asked else Reason.COMMAND_FAILED, self.where) from None
 
-    def _receive_until(self, end: re.Pattern[bytes], deadline: float, most: int) -> bytes:
-        """Everything up to the end mark: one deadline over all of it, however slowly it drips."""
-        received = bytearray()
+    def _receive_until(self, end: str, deadline: float, most: int) -> bytes:
+        """Everything up to the line `end`: one deadline over all of it, however slowly it drips."""
+        received, line = bytearray(b"\n"), f"\n{end}".encode()
         while True:
-            looked_at = max(len(received) - 200, 0)
+            looked_at = max(len(received) - len(line), 0)
             try:
                 chunk = self._channel.receive(deadline - time.monotonic())
             except TimeoutError:
@@ -102,7 +107,7 @@ class ResidentProbe:
             if not chunk:
                 raise Failure(Reason.COMMAND_FAILED if not self.asked else Reason.DISCONNECTED, self.where)
             received += chunk
-            if found := end.search(received, looked_at):
-                return bytes(received[: found.end()])
+            if (found := received.find(line, looked_at)) >= 0:
+                return bytes(received[1 : found + len(line)])
             if len(received) > most:
                 raise Failure(Reason.BAD_ANSWER, self.where, f"more than {most // 1024} KiB")

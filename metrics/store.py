@@ -1,7 +1,6 @@
 """The only writer of samples, of what servers are made of, and of their state."""
 
 from collections.abc import Iterable, Sequence
-from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,11 +11,11 @@ from activity.context import Acting, acting, current
 from activity.queries import ActivityFilter
 from activity.record import record
 from activity.types import ActivityType
-from metrics import app_transitions, backoff, bulk, crash_cards, partitions, rollups, sample_rows, transitions
+from metrics import app_transitions, backoff, bulk, costs, crash_cards, partitions, rollups, sample_rows, transitions
 from metrics.collect import Collected
 from metrics.failures import Failure
-from metrics.known_apps import AppChange, Followed, KnownApps
-from metrics.known_parts import KnownParts
+from metrics.known import Known
+from metrics.known_apps import AppChange, Followed
 from metrics.models import (
     App,
     ContainerMetrics,
@@ -33,22 +32,21 @@ from metrics.models import (
     TemperatureMetrics,
 )
 from metrics.models.fields import slot_at, slot_key
-from metrics.models.parts import Part
 from metrics.periods import RAW
 from metrics.probe import deltas
-from metrics.probe.deltas import Sample
+from metrics.probe.deltas import Counters, Sample
 from metrics.probe.reading import Containers, Reading
 from metrics.transitions import Change, Reachability
 
 CAME_AND_WENT = (ActivityType.APP_INSTALLED, ActivityType.APP_UNINSTALLED)
 HAPPENED = tuple(kind for kind in ActivityType if kind.startswith("app_") and kind not in CAME_AND_WENT)
 MOST_TOLD_AN_HOUR = 600  # rows of each of these two sorts about one server
-PARTS: tuple[type[Part], ...] = (Filesystem, Interface, Sensor)
 SAMPLES = (ServerMetrics, FilesystemMetrics, InterfaceMetrics, TemperatureMetrics, ContainerMetrics)
 LATEST = (LatestServerMetrics, LatestContainerMetrics)
 STATE_FIELDS = (
     "status since reason explanation failures failing_since next_poll_at polled_at poll_milliseconds boot_id"
     " clock_skew_seconds facts counters apps_status apps_way apps_answered apps_baseline apps_cut apps_revision"
+    " connection_polls connection_bytes connection_cpu_milliseconds logins logins_on"
 ).split()
 
 
@@ -69,35 +67,40 @@ class Polled:
 class _Rows:
     """What one transaction inserts, and the parts and apps that are known of its servers."""
 
-    parts: KnownParts
-    apps: KnownApps
+    known: Known
     slots: set[int] = field(default_factory=set)
     samples: dict[type[models.Model], list[tuple[Any, ...]]] = field(default_factory=lambda: {m: [] for m in SAMPLES})
     latest: dict[type[models.Model], list[tuple[Any, ...]]] = field(default_factory=lambda: {m: [] for m in LATEST})
     changes: list[tuple[Polled, Change]] = field(default_factory=list)
     app_changes: list[tuple[Polled, str, AppChange]] = field(default_factory=list)
     states: list[ServerState] = field(default_factory=list)
+    counters: dict[int, Counters] = field(default_factory=dict)
 
     def state_of(self, server: Server) -> ServerState:
         """The server's state to be changed and stored; what the poll was given stays, should it be stored again."""
-        self.states.append(copy(server.state))
-        return self.states[-1]
+        state = ServerState.__new__(ServerState)
+        vars(state).update(vars(server.state))
+        self.states.append(state)
+        return state
 
 
-def save(polls: Sequence[Polled], interval: timedelta, holder: str | None = None) -> set[int]:
+def save(
+    polls: Sequence[Polled], interval: timedelta, holder: str | None = None, known: Known | None = None
+) -> set[int]:
     """Store polls, all of them or none: samples, states, and what they changed. Returns the ids of the servers that
     went online or offline, or are offline for another reason.
 
     A poll of a server that was deleted, paused or given other access meanwhile is dropped, and so is that of a poller
     process, `holder`, that has the server no more. Samples are unique per server and slot: the first one stands.
+    `known` is what whoever polls these servers again and again knows of them.
     """
     partitions.ensure(RAW, [slot_at(poll.at) for poll in polls])
     with transaction.atomic():
         held = ServerState.objects.held([poll.server.pk for poll in polls], holder)
         revisions = dict(Server.objects.monitored().filter(pk__in=held).values_list("pk", "access_revision"))
         stored = [poll for poll in polls if revisions.get(poll.server.pk) == poll.server.access_revision]
-        ids = [poll.server.pk for poll in stored]
-        rows = _Rows(KnownParts(PARTS, ids), KnownApps(ids))
+        rows = _Rows(known or Known())
+        rows.known.look_up([poll.server for poll in stored])
         for poll in stored:
             if isinstance(poll.outcome, Failure):
                 _fail(poll, poll.outcome, interval, rows)
@@ -107,8 +110,9 @@ def save(polls: Sequence[Polled], interval: timedelta, holder: str | None = None
         for model, values in rows.samples.items():
             bulk.insert(model, values)
         for model, values in rows.latest.items():
-            bulk.replace(model, values)
-        bulk.update(ServerState, "server_id", STATE_FIELDS, rows.states)
+            bulk.upsert(model, values)
+        written = _write_counters(stored, rows)
+        bulk.update(ServerState, "server_id", _changes(stored, rows.states))
         _answer(stored)
         for poll, change in rows.changes:
             _record(poll, change)
@@ -116,8 +120,31 @@ def save(polls: Sequence[Polled], interval: timedelta, holder: str | None = None
             _record(poll, one.change, one.app)
             if one.change.kind == ActivityType.APP_CRASHED or "restarts" in one.change.details:
                 crash_cards.make(one.app, way, poll.at)
+    for server, counters in rows.counters.items():
+        rows.known.count(server, counters)
+    for server in written:
+        rows.known.wrote(server, stored[0].at)
     before = [(poll.server.state.status, poll.server.state.reason) for poll in stored]
     return {now.pk for was, now in zip(before, rows.states, strict=True) if was != (now.status, now.reason)}
+
+
+def _write_counters(polls: Sequence[Polled], rows: _Rows) -> list[int]:
+    """Every few minutes, and where something is told, which must not be told again by whoever compares with them."""
+    told = {poll.server.pk for poll, _change in rows.changes} | {poll.server.pk for poll, *_ in rows.app_changes}
+    written = []
+    for poll, state in zip(polls, rows.states, strict=True):
+        pk = poll.server.pk
+        if pk in rows.counters and (pk in told or rows.known.is_to_be_written(pk, poll.at)):
+            state.counters = deltas.dumped(rows.counters[pk])
+            written.append(pk)
+    return written
+
+
+def _changes(polls: Sequence[Polled], states: Sequence[ServerState]) -> Iterable[tuple[int, dict[str, Any]]]:
+    """What is other than it was, of each state."""
+    for poll, state in zip(polls, states, strict=True):
+        before, now = vars(poll.server.state), vars(state)
+        yield state.pk, {name: now[name] for name in STATE_FIELDS if now[name] != before[name]}
 
 
 def _answer(polls: Sequence[Polled]) -> None:
@@ -136,13 +163,14 @@ def reachability(state: ServerState) -> Reachability:
 
 def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Rows) -> None:
     server, state, reading = poll.server, rows.state_of(poll.server), collected.reading
+    costs.keep(collected, poll.at, state)
     after, changes = transitions.succeeded(reachability(state), server.name, poll.at)
     changes += transitions.rebooted(server.name, state.boot_id, reading.boot_id, reading.uptime_seconds)
     if reading.containers:
         _add_apps(poll, collected, reading.containers, state, rows)
         crash_cards.keep(server, collected.logs)
     slot = slot_at(poll.at)
-    figures = sample_rows.server(collected.sample)
+    figures = bulk.kept(ServerMetrics, sample_rows.server(collected.sample))
     rows.slots.add(slot)
     rows.samples[ServerMetrics].append((slot_key(slot, server.pk), *figures))
     rows.latest[LatestServerMetrics].append((server.pk, *figures, slot))
@@ -154,13 +182,14 @@ def _succeed(poll: Polled, collected: Collected, interval: timedelta, rows: _Row
     state.poll_milliseconds = round(collected.seconds * 1000)
     state.boot_id = reading.boot_id or state.boot_id
     state.clock_skew_seconds = clock_skew(reading, collected.received_at)
-    state.counters = deltas.dumped(deltas.counters(reading))
+    rows.counters[server.pk] = deltas.counters(reading)
     if reading.facts:
         state.facts = facts(reading)
 
 
 def _fail(poll: Polled, failure: Failure, interval: timedelta, rows: _Rows) -> None:
     state = rows.state_of(poll.server)
+    costs.keep(failure, poll.at, state)
     after, changes = transitions.failed(
         reachability(state), poll.server.name, failure.reason, failure.explanation[:500], poll.at
     )
@@ -210,20 +239,21 @@ def _add_parts(server: Server, at: datetime, slot: int, sample: Sample, rows: _R
         mount: {"device": one.device, "type": one.type, "is_read_only": one.is_read_only}
         for mount, one in filesystems.items()
     }
-    for name, part in rows.parts.ids(Filesystem, server, at, traits).items():
+    for name, part in rows.known.parts.ids(Filesystem, server, at, traits).items():
         one = filesystems[name]
         sizes = (one.total_bytes, one.used_bytes, one.available_bytes, one.inodes_total, one.inodes_used)
-        rows.samples[FilesystemMetrics].append((slot_key(slot, part), *sizes))
+        rows.samples[FilesystemMetrics].append((slot_key(slot, part), *bulk.kept(FilesystemMetrics, sizes)))
     traits = {name: {"is_counted": one.is_counted} for name, one in sample.interfaces.items()}
-    for name, part in rows.parts.ids(Interface, server, at, traits).items():
+    for name, part in rows.known.parts.ids(Interface, server, at, traits).items():
         counted, rate = sample.interfaces[name], sample.interface_rates.get(name)
         counters = (counted.receive_bytes, counted.transmit_bytes)
         rates = (rate.receive_bytes_per_second, rate.transmit_bytes_per_second) if rate else (None, None)
-        row = (slot_key(slot, part), *counters, *rates, counted.errors, counted.drops)
-        rows.samples[InterfaceMetrics].append(row)
+        figures = (*counters, *rates, counted.errors, counted.drops)
+        rows.samples[InterfaceMetrics].append((slot_key(slot, part), *bulk.kept(InterfaceMetrics, figures)))
     temperatures = sample.temperatures or {}
-    for name, part in rows.parts.ids(Sensor, server, at, {name: {} for name in temperatures}).items():
-        rows.samples[TemperatureMetrics].append((slot_key(slot, part), temperatures[name]))
+    for name, part in rows.known.parts.ids(Sensor, server, at, {name: {} for name in temperatures}).items():
+        celsius = bulk.kept(TemperatureMetrics, [temperatures[name]])
+        rows.samples[TemperatureMetrics].append((slot_key(slot, part), *celsius))
 
 
 def _add_apps(poll: Polled, collected: Collected, seen: Containers, state: ServerState, rows: _Rows) -> None:
@@ -237,7 +267,7 @@ def _add_apps(poll: Polled, collected: Collected, seen: Containers, state: Serve
     rows.app_changes += [(poll, seen.way, change) for change in _told(poll, followed.changes, rows)]
     for container_id, app_id in followed.ids.items():
         if one := seen.by_id.get(container_id):
-            row = sample_rows.container(one, figures.get(container_id))
+            row = bulk.kept(ContainerMetrics, sample_rows.container(one, figures.get(container_id)))
             rows.samples[ContainerMetrics].append((slot_key(slot, app_id), *row))
             rows.latest[LatestContainerMetrics].append((app_id, *row, slot))
     state.apps_status, state.apps_way, state.apps_revision = str(seen.status), seen.way, seen.revision
@@ -258,9 +288,9 @@ def _followed(poll: Polled, seen: Containers, collected: Collected, state: Serve
     """Nothing is looked at twice: the same list as at the poll before has the same apps."""
     figures = collected.sample.containers
     if seen.revision == state.apps_revision and not any(one.out_of_memory_kills for one in figures.values()):
-        return rows.apps.unchanged(poll.server)
+        return rows.known.apps.unchanged(poll.server)
     boots = (state.boot_id, collected.reading.boot_id)
-    return rows.apps.follow(
+    return rows.known.apps.follow(
         poll.server,
         poll.at,
         seen,

@@ -49,6 +49,10 @@ class Postgresql:
         until(self._answers, 30, "PostgreSQL answers")
         self.run(f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{PASSWORD}'")
 
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
     def run(self, statement: str, database: str = "postgres") -> list[Any]:
         """As its master; the rows, if there are any."""
         with psycopg.connect(self._master(database), autocommit=True) as connection:

@@ -20,6 +20,7 @@ class Sshd:
         self.folder = folder
         self.port = _free_port()
         self.user = os.environ.get("USER", USER)
+        self.address = "127.0.0.1"
         self.options: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self.authorize(authorized_keys)
@@ -48,7 +49,7 @@ class Sshd:
             [
                 "/usr/sbin/sshd",
                 *("-D", "-f", "/dev/null", "-p", str(self.port), "-h", self.folder / "host_key"),
-                *("-o", "ListenAddress=127.0.0.1", "-o", f"AuthorizedKeysFile={self.folder / 'authorized_keys'}"),
+                *("-o", f"ListenAddress={self.address}", "-o", f"AuthorizedKeysFile={self.folder / 'authorized_keys'}"),
                 *("-o", "StrictModes=no", "-o", "UsePAM=no", "-o", "PidFile=none", "-o", "MaxStartups=200"),
                 # A shell that is not the first one leaves the start-up files of whoever runs the tests alone.
                 *("-o", "SetEnv=SHLVL=9", "-o", "LogLevel=VERBOSE", "-E", self.folder / "log", *self.options),
@@ -56,6 +57,11 @@ class Sshd:
             start_new_session=True,
         )
         _wait_for(self.port)
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
 
     def stop(self) -> None:
         """End it with all its connections."""

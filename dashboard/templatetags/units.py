@@ -27,6 +27,12 @@ def number(value: float | None) -> str:
 
 
 @register.filter
+def milliseconds(value: float | None) -> str:
+    """12.4 -> 12 ms, 1.4 -> 1.4 ms."""
+    return UNKNOWN if value is None else f"{number(value)} ms"
+
+
+@register.filter
 def binary_bytes(value: float | None) -> str:
     """16 GiB: sizes of memory and filesystems."""
     return UNKNOWN if value is None else _scaled(value, 1024, ("B", "KiB", "MiB", "GiB", "TiB", "PiB"))

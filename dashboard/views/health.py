@@ -1,12 +1,24 @@
-"""Whether the product works, for a load balancer or an outer watchdog."""
+"""Whether the product works: for people, and for a load balancer or an outer watchdog."""
 
 from datetime import UTC, datetime
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 
+from dashboard import access
+from dashboard.requests import Request
+from metrics import health as healths
 from metrics import queries, room
+from metrics.models import Server
+
+
+@access.only(access.is_auditor)
+def health(request: Request) -> HttpResponse:
+    """What the pollers do, what that costs, and what room is left."""
+    context = {"health": healths.health(Server.objects.visible_to(request.user), datetime.now(UTC))}
+    return render(request, "health/live.html" if request.htmx else "health/page.html", context)
 
 
 @login_not_required

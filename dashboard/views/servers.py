@@ -17,7 +17,7 @@ from dashboard.ranges import Range
 from dashboard.requests import Request
 from dashboard.server_table import chosen_period, server_table
 from dashboard.views.charts import chart_csv, chart_figures, chart_table, shown_range
-from metrics import app_access, app_queries, queries, servers
+from metrics import app_access, app_queries, costs, queries, servers
 from metrics.models import Server
 from metrics.periods import LABELS
 from metrics.queries import ServerRow
@@ -45,6 +45,7 @@ def server(request: Request, server_id: int) -> HttpResponse:
         "period": shown.period,
         "periods": LABELS,
         "parts": history.part_rows(row),
+        "cost": costs.cost(row.server, at),
         "activities": ActivityFilter(server_id=server_id).rows()[:RECENT],
         "apps": server_apps(row, shown.period or "24h", at),
         "apps_explanation": app_access.explanation(row.server.state.apps_way),

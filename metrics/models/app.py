@@ -14,6 +14,7 @@ from metrics.probe.reading import Container as Seen
 from metrics.probe.reading import Engine, Health, State
 
 STATES = tuple(State)
+PLACES = {state: place for place, state in enumerate(STATES)}
 STATUS_BITS = 4  # enough for the place of any of them
 
 
@@ -131,8 +132,10 @@ class StateField(models.PositiveSmallIntegerField):  # type: ignore[type-arg]
     def from_db_value(self, value: int | None, *_args: Any) -> State | None:
         return None if value is None else STATES[value]
 
+    stored = PLACES.__getitem__
+
     def get_prep_value(self, value: State | str | None) -> int | None:
-        return None if value is None else STATES.index(State(value))
+        return None if value is None else PLACES[State(value)]
 
 
 class ContainerFigures(models.Model):

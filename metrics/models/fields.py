@@ -58,8 +58,11 @@ class ScaledField(models.IntegerField):  # type: ignore[type-arg]
     def from_db_value(self, value: int | None, *_args: Any) -> float | None:
         return None if value is None else value / self.scale
 
+    def stored(self, value: float) -> int:
+        return round(value * self.scale)
+
     def get_prep_value(self, value: float | None) -> int | None:
-        return None if value is None else round(value * self.scale)
+        return None if value is None else self.stored(value)
 
 
 class KibibytesField(models.BigIntegerField):  # type: ignore[type-arg]
@@ -68,8 +71,12 @@ class KibibytesField(models.BigIntegerField):  # type: ignore[type-arg]
     def from_db_value(self, value: int | None, *_args: Any) -> int | None:
         return None if value is None else value * 1024
 
+    @staticmethod
+    def stored(value: int) -> int:
+        return value // 1024
+
     def get_prep_value(self, value: int | None) -> int | None:
-        return None if value is None else value // 1024
+        return None if value is None else self.stored(value)
 
 
 def percent() -> Any:

@@ -71,6 +71,9 @@ class Heartbeat(models.Model):
     at = models.DateTimeField()
     holder = models.CharField(max_length=80, blank=True)
     late_polls = models.PositiveBigIntegerField(default=0, help_text="Left out because the one before still ran.")
+    servers_held = models.PositiveIntegerField(null=True, help_text="How many a poller is connected to.")
+    polls_a_minute = models.FloatField(null=True)
+    cpu_milliseconds_a_poll = models.FloatField(null=True, help_text="All that its process spent, over its polls.")
 
     objects = HeartbeatQuerySet.as_manager()
 

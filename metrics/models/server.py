@@ -182,6 +182,11 @@ class ServerState(models.Model):
     apps_baseline = models.CharField(max_length=20, blank=True, help_text="The engines that listed once.")
     apps_cut = models.BooleanField(default=False, help_text="Whether there are more containers than are listed.")
     apps_revision = models.CharField(max_length=40, blank=True, help_text="Of the list that was stored last.")
+    connection_polls = models.PositiveIntegerField(null=True, help_text="Over the newest connection.")
+    connection_bytes = models.BigIntegerField(null=True, help_text="Over it in both directions, signing in included.")
+    connection_cpu_milliseconds = models.BigIntegerField(null=True, help_text="Spent on the server for it.")
+    logins = models.PositiveIntegerField(default=0, help_text="By SSH, on the day `logins_on`.")
+    logins_on = models.DateField(null=True)
 
     objects = ServerStateQuerySet.as_manager()
 

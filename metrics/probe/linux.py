@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from metrics.probe import cgroups, docker
+from metrics.probe.deltas import TICKS_PER_SECOND
 from metrics.probe.protocol import Request, parts
 from metrics.probe.reading import (
     CpuTimes,
@@ -41,6 +42,7 @@ NEVER_A_DISK = re.compile(r"(loop|ram|zram|sr|fd|zd)\d+|nvme\d+c\d+n\d+")
 STACKED_DISK = re.compile(r"(dm-|md|bcache|drbd)\d+")
 VIRTUAL_INTERFACE = re.compile(r"lo$|docker|br-|veth|virbr|cni|flannel|cali|tun|tap|wg|ifb|dummy|sit|ip6tnl|tunl|gre")
 INTERFACE = re.compile(r"\s*(\S.*):\s*([0-9][0-9 ]*)")
+TIME = re.compile(r"([0-9]{1,9})m([0-9]{1,2}\.[0-9]{1,9})s", re.ASCII)
 SENSOR = re.compile(
     r"/sys/class/(?:hwmon/(hwmon[0-9]{1,4})/(?:(name)|(temp[0-9]{1,4})_(label|input))"
     r"|thermal/(thermal_zone[0-9]{1,4})/(type|temp)):(.*)"
@@ -54,7 +56,8 @@ def read(answer: str, asked: Request) -> Reading:
     interfaces = _of(part, "net", lambda lines: _interfaces(lines, part.get("interfaces", [])))
     filesystems = _of(part, "mounts", lambda lines: _filesystems(lines, part.get("filesystems", [])))
     kept_interfaces, kept_filesystems = _most_important(interfaces), filesystems and filesystems[:MOST_FILESYSTEMS]
-    memory = _of(part, "meminfo", lambda lines: _memory(lines, part.get("arcstats", [])))
+    sizes = _kilobytes(part.get("meminfo", []))
+    memory = _memory(sizes, part.get("arcstats", []))
     cpus = _cpus(part.get("stat", []))
     uptime = _seconds(decimal(_first(part, "uptime").partition(" ")[0]))
     booted_at = _seconds(_after("btime", part.get("stat", [])))
@@ -68,7 +71,7 @@ def read(answer: str, asked: Request) -> Reading:
         cpu=cpus.pop(None, None),
         cores={number: times for number, times in cpus.items() if number is not None},
         memory=memory,
-        swap=_of(part, "meminfo", _swap),
+        swap=_swap(sizes),
         filesystems=kept_filesystems,
         disks=_of(part, "diskstats", lambda lines: _disks(lines, _first(part, "blocks"))),
         interfaces=kept_interfaces,
@@ -78,6 +81,7 @@ def read(answer: str, asked: Request) -> Reading:
         usages=usages,
         engines=docker.engines(part, now),
         facts=_facts(part) if "uname" in part else None,
+        watching_seconds=_seconds(_of(part, "cost", lambda lines: _cost(lines, part.get("session", [])))),
         cut=tuple(
             name
             for name, there, kept in (
@@ -131,9 +135,8 @@ def _kilobytes(lines: list[str]) -> dict[str, int]:
     return found
 
 
-def _memory(lines: list[str], arcstats: list[str]) -> Memory | None:
+def _memory(sizes: dict[str, int], arcstats: list[str]) -> Memory | None:
     """MemTotal - MemAvailable, less what ZFS's cache would give back. [free(1), node_exporter, beszel]"""
-    sizes = _kilobytes(lines)
     total, free = sizes.get("MemTotal"), sizes.get("MemFree")
     if not total or free is None or free > total:
         return None
@@ -145,9 +148,8 @@ def _memory(lines: list[str], arcstats: list[str]) -> Memory | None:
     return Memory(total, used, min(cache + arc, total), free, is_estimate="MemAvailable" not in sizes)
 
 
-def _swap(lines: list[str]) -> Swap | None:
+def _swap(sizes: dict[str, int]) -> Swap | None:
     """None on a machine without swap."""
-    sizes = _kilobytes(lines)
     total, free = sizes.get("SwapTotal"), sizes.get("SwapFree")
     if not total or free is None or free > total:
         return None
@@ -298,6 +300,16 @@ def _pressure(part: dict[str, list[str]]) -> dict[str, Pressure] | None:
         if ten is not None and sixty is not None and max(ten, sixty) <= 100:
             found[name] = Pressure(ten, sixty)
     return found or None
+
+
+def _cost(lines: list[str], session: list[str]) -> float | None:
+    """Seconds: what the shell's `times` prints, and the ticks of its SSH session where it sees that. [proc(5)]"""
+    times = [TIME.fullmatch(text) for text in " ".join(lines).split()]
+    spent = [60 * int(time[1]) + float(time[2]) for time in times if time]
+    ticks = wholes(" ".join(session).split())
+    if len(times) != 4 or len(spent) != 4 or ticks is None or len(ticks) not in (0, 2):
+        return None
+    return sum(spent) + sum(ticks) / TICKS_PER_SECOND
 
 
 def _facts(part: dict[str, list[str]]) -> Facts:

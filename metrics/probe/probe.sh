@@ -22,6 +22,9 @@ elif timeout -t 5 true </dev/null >/dev/null 2>&1; then
   limit() { timeout -s KILL -t "$@"; }
 fi
 
+awk='awk'
+command -v mawk >/dev/null && awk='mawk' # starts and runs in half of gawk's time
+
 # Where the cgroups of containers are: version 2 has one tree, version 1 one for each controller, all alike.
 groups=/sys/fs/cgroup
 if [ ! -e $groups/cgroup.controllers ]; then
@@ -30,7 +33,8 @@ if [ ! -e $groups/cgroup.controllers ]; then
   done
 fi
 
-# The mount points of one sort, a line each, with the kernel's octal escapes undone.
+# The mount points of one sort, a line each, with the kernel's octal escapes undone. A disk's figures are in the kernel's
+# memory; anything else may hang, and is asked under a time limit.
 mount_points() {
   awk -v remote="$1" '
     function decoded(s) {
@@ -40,7 +44,7 @@ mount_points() {
     $3 ~ /^(autofs|binfmt_misc|bpf|cgroup|cgroup2|configfs|debugfs|devpts|devtmpfs|efivarfs|fusectl|fuse\.lxcfs|fuse\.gvfsd-fuse|fuse\.portal|hugetlbfs|iso9660|mqueue|nsfs|proc|pstore|rpc_pipefs|ramfs|securityfs|selinuxfs|squashfs|erofs|sysfs|tmpfs|tracefs)$/ { next }
     $3 == "overlay" && $2 != "/" { next }
     $2 ~ /^\/(proc|sys|dev|run\/credentials|var\/lib\/docker|var\/lib\/containers)(\/|$)/ || $2 ~ /\\012/ { next }
-    ($3 ~ /^(nfs|nfs4|cifs|smb3|smbfs|ceph|glusterfs|lustre|afs|9p|fuse\.sshfs|fuse\.glusterfs|fuse\.s3fs|fuse\.rclone|fuse\.ceph)$/) == remote { print decoded($2) }
+    ($3 ~ /^(ext[234]|xfs|btrfs|zfs|f2fs|jfs|reiserfs|bcachefs|nilfs2|vfat|exfat|ntfs3|overlay)$/) != remote { print decoded($2) }
   ' /proc/self/mounts </dev/null 2>/dev/null
 }
 
@@ -53,17 +57,16 @@ look_for_mounts() {
   done
 }
 
-usage() { limit 2 stat -f -c '%S %b %f %a %c %d %n' -- "$@" </dev/null 2>/dev/null; }
+usage='%S %b %f %a %c %d %n'
 
 filesystems() {
-  echo "@@$nonce filesystems"
   IFS=$newline
   set -f
   # shellcheck disable=SC2086  # one mount point a line
-  [ -n "$locals" ] && usage $locals
+  [ -n "$locals" ] && stat -f -c "$usage" -- $locals </dev/null 2>/dev/null
   answering='' jobs=''
   for mount in $remotes; do
-    usage "$mount" &
+    limit 2 stat -f -c "$usage" -- "$mount" </dev/null 2>/dev/null &
     jobs="$jobs$!$newline"
   done
   # shellcheck disable=SC2086  # one process a line
@@ -78,13 +81,13 @@ filesystems() {
   unset IFS
 }
 
-devices() {
-  echo "@@$nonce blocks"
-  echo /sys/block/*
-  echo "@@$nonce interfaces"
+# In $devices, for each thing that a shell prints is a packet of its own, with all that this costs on both sides.
+look_for_devices() {
+  set -- /sys/block/*
+  devices="@@$nonce blocks$newline$*$newline@@$nonce interfaces$newline"
   for interface in /sys/class/net/*; do
-    [ -e "$interface/bonding_slave" ] && printf '%s slave\n' "${interface##*/}"
-    [ -e "$interface/device" ] && printf '%s device\n' "${interface##*/}"
+    [ -e "$interface/bonding_slave" ] && devices="$devices${interface##*/} slave$newline"
+    [ -e "$interface/device" ] && devices="$devices${interface##*/} device$newline"
   done
 }
 
@@ -103,35 +106,43 @@ facts() {
   awk '/^(model name|Model|Hardware|cpu model)[ \t]*:/ { print; exit }' /proc/cpuinfo </dev/null 2>/dev/null
 }
 
-# What the kernel counts of the server, and below of each container: one awk for both.
+# What the kernel counts of the server, and below of each container: one awk for both. It prints all at its end, because
+# gawk writes what it has whenever it opens a file.
 server_program='
+  function say(line) { said[++lines] = line }
   function part(name, file,   line) {
-    print "@@" nonce " " name
-    while ((getline line < file) > 0) print line
+    say("@@" nonce " " name)
+    while ((getline line < file) > 0) say(line)
     close(file)
   }
   BEGIN {
     part("boot_id", "/proc/sys/kernel/random/boot_id")
     part("uptime", "/proc/uptime")
-    print "@@" nonce " stat"
-    while ((getline line < "/proc/stat") > 0) if (line ~ /^(cpu|btime)/) print line
-    print "@@" nonce " diskstats"
-    while ((getline line < "/proc/diskstats") > 0) if (line !~ / (loop|ram|zram|fd|sr)[0-9]+ /) print line
+    say("@@" nonce " stat")
+    while ((getline line < "/proc/stat") > 0) if (line ~ /^(cpu|btime)/) say(line)
+    say("@@" nonce " diskstats")
+    while ((getline line < "/proc/diskstats") > 0) if (line !~ / (loop|ram|zram|fd|sr)[0-9]+ /) say(line)
     part("net", "/proc/net/dev")
     part("loadavg", "/proc/loadavg")
-    print "@@" nonce " meminfo"
+    say("@@" nonce " meminfo")
     while ((getline line < "/proc/meminfo") > 0)
-      if (line ~ /^(Mem(Total|Free|Available)|Buffers|Cached|SReclaimable|Shmem|Swap(Total|Free|Cached)):/) print line
+      if (line ~ /^(Mem(Total|Free|Available)|Buffers|Cached|SReclaimable|Shmem|Swap(Total|Free|Cached)):/) say(line)
     part("pressure_cpu", "/proc/pressure/cpu")
     part("pressure_memory", "/proc/pressure/memory")
     part("pressure_io", "/proc/pressure/io")
-    print "@@" nonce " arcstats"
-    while ((getline line < "/proc/spl/kstat/zfs/arcstats") > 0) if (line ~ /^(size|c_min) /) print line
-    print "@@" nonce " mounts"
+    say("@@" nonce " arcstats")
+    while ((getline line < "/proc/spl/kstat/zfs/arcstats") > 0) if (line ~ /^(size|c_min) /) say(line)
+    say("@@" nonce " mounts")
     while ((getline line < "/proc/self/mounts") > 0) {
       split(line, field, " ")
       if (field[3] !~ /^(overlay|cgroup2?|tmpfs|nsfs|squashfs)$/ || field[2] == "/")
-        print field[1], field[2], field[3], substr(field[4], 1, 2)
+        say(field[1] " " field[2] " " field[3] " " substr(field[4], 1, 2))
+    }
+    say("@@" nonce " session")
+    if ((getline line < ("/proc/" parent "/stat")) > 0 && line ~ /^[0-9]+ [(](sshd|dropbear)/) {
+      sub(/.*[)] /, "", line)
+      split(line, field, " ")
+      say(field[12] " " field[13])
     }
   }
 '
@@ -202,34 +213,38 @@ containers_program='
   function quota(text) { return text ~ / / ? text : "- -" }
   BEGIN {
     v2 = tree == "/sys/fs/cgroup"
-    print "@@" nonce " cgroups"
-    print v2 ? "v2" : "v1"
-    lines = split(ENVIRON["found"], found, "\n")
-    for (n = 1; n <= lines; n++) {
+    say("@@" nonce " cgroups")
+    say(v2 ? "v2" : "v1")
+    groups = split(ENVIRON["found"], found, "\n")
+    for (n = 1; n <= groups; n++) {
       if (split(found[n], word, " ") != 2) continue
       group = word[1]; process = word[2]
       if (v2)
-        print group, process, value(group "/cpu.stat", "usage_usec", 2), value(group "/memory.current", "", 1),
-          value(group "/memory.stat", "inactive_file", 2), value(group "/memory.max", "", 1),
-          quota(value(group "/cpu.max", "", 0)), value(group "/pids.current", "", 1), moved(group "/io.stat"),
-          value(group "/memory.events", "oom_kill", 2), passed("/proc/" process "/net/dev")
+        say(group " " process " " value(group "/cpu.stat", "usage_usec", 2) " " value(group "/memory.current", "", 1) \
+          " " value(group "/memory.stat", "inactive_file", 2) " " value(group "/memory.max", "", 1) \
+          " " quota(value(group "/cpu.max", "", 0)) " " value(group "/pids.current", "", 1) " " moved(group "/io.stat") \
+          " " value(group "/memory.events", "oom_kill", 2) " " passed("/proc/" process "/net/dev"))
       else {
         path = substr(group, length(tree) + 1)
         cpu = "/sys/fs/cgroup/cpu" path; memory = "/sys/fs/cgroup/memory" path
-        print group, process, value("/sys/fs/cgroup/cpuacct" path "/cpuacct.usage", "", 1),
-          value(memory "/memory.usage_in_bytes", "", 1), value(memory "/memory.stat", "total_inactive_file", 2),
-          value(memory "/memory.limit_in_bytes", "", 1), value(cpu "/cpu.cfs_quota_us", "", 1),
-          value(cpu "/cpu.cfs_period_us", "", 1), value("/sys/fs/cgroup/pids" path "/pids.current", "", 1),
-          moved("/sys/fs/cgroup/blkio" path "/blkio.throttle.io_service_bytes"),
-          value(memory "/memory.oom_control", "oom_kill", 2), passed("/proc/" process "/net/dev")
+        say(group " " process " " value("/sys/fs/cgroup/cpuacct" path "/cpuacct.usage", "", 1) \
+          " " value(memory "/memory.usage_in_bytes", "", 1) " " value(memory "/memory.stat", "total_inactive_file", 2) \
+          " " value(memory "/memory.limit_in_bytes", "", 1) " " value(cpu "/cpu.cfs_quota_us", "", 1) \
+          " " value(cpu "/cpu.cfs_period_us", "", 1) " " value("/sys/fs/cgroup/pids" path "/pids.current", "", 1) \
+          " " moved("/sys/fs/cgroup/blkio" path "/blkio.throttle.io_service_bytes") \
+          " " value(memory "/memory.oom_control", "oom_kill", 2) " " passed("/proc/" process "/net/dev"))
       }
     }
+    for (n = 1; n <= lines; n++) print said[n]
   }
 '
 
 kernel() {
-  found=$found awk -v nonce="$nonce" -v tree="$groups" "$server_program $containers_program" </dev/null 2>/dev/null
-  printf '@@%s inodes\n%s\n' "$nonce" "$inodes"
+  found=$found $awk -v nonce="$nonce" -v tree="$groups" -v parent="$PPID" "$server_program $containers_program" </dev/null 2>/dev/null
+  printf '@@%s inodes
+%s
+%s@@%s filesystems
+' "$nonce" "$inodes" "$devices" "$nonce"
 }
 
 packed() { gzip -c | base64 | head -c 400000; } # what is cut off so cannot be unpacked, and spoils nothing else
@@ -334,18 +349,26 @@ by_cli() {
   esac
 }
 
+# What watching has cost here so far: the CPU time of this shell and of all that it started. That of its SSH session, in
+# ticks, is told above.
+cost() {
+  echo "@@$nonce cost"
+  times
+}
+
 sample() {
   case $parts in *m*) look_for_mounts ;; esac
   look_for_containers
   look_at_containers
+  look_for_devices
   kernel
-  devices
   filesystems
   temperatures
   case $parts in *c*) listed=unknown ;; esac
   [ "$running" = "$listed" ] || containers
   listed=$running
   case $parts in *f*) facts ;; esac
+  cost
 }
 
 {

@@ -72,7 +72,7 @@ def parts(answer: str, asked: Request) -> dict[str, list[str]]:
     if start < 0 or not answer.endswith(asked.end):
         raise BadAnswer("The answer is not complete: its end mark is missing.")
     found: dict[str, list[str]] = {}
-    for chunk in re.split(rf"^@@{asked.nonce} ", answer[start : -len(asked.end)], flags=re.MULTILINE)[1:]:
+    for chunk in f"\n{answer[start : -len(asked.end)]}".split(f"\n@@{asked.nonce} ")[1:]:
         name, *lines = chunk.split("\n")
         if name in found:
             raise BadAnswer("The answer has a part twice.")

@@ -242,6 +242,7 @@ class Reading:
     engines: dict[Engine, EngineAnswer] | None = None  # None: not asked this time
     containers: Containers | None = None  # both together, with what earlier polls learnt
     facts: Facts | None = None
+    watching_seconds: float | None = None  # of CPU that the probe and its SSH session took since they began
     cut: tuple[str, ...] = ()  # what there was too much of
 
 

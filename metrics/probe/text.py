@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 HIGHEST = 2**63 - 1
-WHOLE = re.compile(r"[0-9]{1,19}", re.ASCII)
+MOST_DIGITS = 19
 DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?", re.ASCII)
 UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
@@ -20,13 +20,19 @@ def clean(text: str, most: int = 128) -> str:
 
 def whole(text: str) -> int | None:
     """A whole number of at most 64 bits, or None."""
-    return int(text) if WHOLE.fullmatch(text) and int(text) <= HIGHEST else None
+    if text.isdigit() and text.isascii() and len(text) <= MOST_DIGITS and (number := int(text)) <= HIGHEST:
+        return number
+    return None
 
 
 def wholes(texts: Iterable[str]) -> list[int] | None:
     """All of them, or None if one is not a number."""
-    numbers = [whole(text) for text in texts]
-    return None if None in numbers else [number for number in numbers if number is not None]
+    numbers: list[int] = []
+    for text in texts:
+        if (number := whole(text)) is None:
+            return None
+        numbers.append(number)
+    return numbers
 
 
 def decimal(text: str) -> float | None:

@@ -7,6 +7,7 @@ from metrics import servers, store
 from metrics.collect import Collected, collect
 from metrics.local import LocalConnection
 from metrics.models import Server
+from metrics.poller import AT_ONCE
 from metrics.probe import deltas
 from metrics.probe.deltas import Counters
 from metrics.probe.reading import AppsStatus, Container, Containers, ContainerUsage, Engine, State
@@ -14,11 +15,11 @@ from metrics.probe.reading import AppsStatus, Container, Containers, ContainerUs
 INTERVAL = timedelta(seconds=60)
 
 
-def add(count: int, at: datetime) -> list[Server]:
-    """So many servers, each with its state."""
+def add(count: int, at: datetime, first: int = 0) -> list[Server]:
+    """Servers up to number `count`, each with its state."""
     return [
         servers.add(Server(name=f"server-{n:04}", hostname=f"10.{n >> 8}.{n & 255}.1"), None, ["production"], at)
-        for n in range(count)
+        for n in range(first, count)
     ]
 
 
@@ -70,9 +71,7 @@ def with_apps(collected: Collected, count: int, at: datetime) -> Collected:
     return replace(collected, reading=reading, sample=replace(collected.sample, containers=sample.containers))
 
 
-def store_round(fleet: list[Server], collected: Collected, at: datetime) -> None:
-    """A round of the whole fleet, in the poller's batches."""
-    collected = replace(collected, received_at=at)
-    polls = [store.Polled(server, at, collected) for server in fleet]
-    for start in range(0, len(polls), 50):
-        store.save(polls[start : start + 50], INTERVAL)
+def batches(fleet: list[Server], collected: Collected, at: datetime) -> list[list[store.Polled]]:
+    """A round of the whole fleet, as the poller stores it."""
+    polls = [store.Polled(server, at, replace(collected, received_at=at)) for server in fleet]
+    return [polls[start : start + AT_ONCE] for start in range(0, len(polls), AT_ONCE)]

@@ -228,22 +228,23 @@ def test_a_table_of_no_such_chart_is_not_there(admin_browser: Client) -> None:
 
 def test_the_figures_of_a_chart_are_a_file_for_spreadsheets(admin_browser: Client) -> None:
     server = fleet.online(polls=4)
-    answer = admin_browser.get(f"/servers/{server.pk}/table/network.csv?period=1h")
+    answer = admin_browser.get(f"/servers/{server.pk}/table/memory.csv?period=1h")
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
-    assert re.fullmatch(r'attachment; filename="network-\d{8}T\d{6}Z.csv"', answer["Content-Disposition"])
+    assert re.fullmatch(r'attachment; filename="memory-\d{8}T\d{6}Z.csv"', answer["Content-Disposition"])
     heading, *rows = csv.reader(StringIO(answer.content.decode()))
-    assert heading[:3] == ["time", "in (B/s)", "out (B/s)"]
+    assert heading == ["time", "used (%)", "cache (%)"]
     times = [datetime.fromisoformat(row[0]) for row in rows]
     assert len(times) == 4
     assert times == sorted(times)
-    assert all(row[0].endswith("Z") and float(row[2] or 0) >= 0 for row in rows)
+    assert all(row[0].endswith("Z") and 0 < float(row[1]) < 100 for row in rows)
 
 
 def test_every_chart_of_a_page_has_its_file(admin_browser: Client) -> None:
     server = fleet.online()
     links = re.findall(r'href="([^"]+\.csv\?period=1h)"', page(admin_browser, f"/servers/{server.pk}?period=1h"))
     assert len(links) >= 6
-    assert all(admin_browser.get(link).content.startswith(b"time,") for link in links)
+    files = [admin_browser.get(link).content.decode() for link in links]
+    assert all(file.startswith("time,") and ",-" not in file for file in files)
     page(admin_browser, f"/servers/{server.pk}/table/nonsense.csv", 404)
 
 

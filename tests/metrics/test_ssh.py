@@ -2,9 +2,12 @@
 
 import os
 import re
+import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -18,6 +21,7 @@ from metrics.connections import target
 from metrics.failures import Failure, Reason
 from metrics.models import Server
 from metrics.probe.deltas import Counters
+from metrics.probe.protocol import request
 from metrics.servers import Secret
 from metrics.ssh import SSHConnection, Target
 from metrics.store import Polled
@@ -139,7 +143,39 @@ def test_many_polls_need_one_sign_in(sshd: Sshd, to: Target) -> None:
     assert sshd.logins() == 1
 
 
+def test_the_bytes_of_a_connection_are_those_that_the_kernel_counts(to: Target) -> None:
+    with closing(SSHConnection(to)) as connection:
+        for _ in range(5):
+            collected = collect(connection.probe, Counters())
+        assert (collected.polls, collected.moved_bytes) == (5, kernel_bytes(connection._socket))
+
+
+def kernel_bytes(sock: socket.socket) -> int:
+    """What a TCP connection sent and received: tcpi_bytes_acked counts its SYN, too."""
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136)
+    acknowledged, received = struct.unpack_from("QQ", info, 120)
+    return int(acknowledged - 1 + received)
+
+
+def test_the_cpu_of_its_ssh_session_is_seen(to: Target) -> None:
+    with closing(SSHConnection(to)) as connection:
+        session = re.search(r"^@@\w+ session\n\d+ \d+$", connection.probe(request(1)), re.MULTILINE)
+    assert session
+
+
 # What authorized_keys allows -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cipher", ["aes128-gcm@openssh.com", "aes256-ctr"])
+def test_a_connection_outlasts_new_session_keys(sshd: Sshd, to: Target, cipher: str) -> None:
+    sshd.stop()
+    sshd.options = ["-o", f"Ciphers={cipher}", "-o", "RekeyLimit=16K"]
+    sshd.start()
+    with closing(SSHConnection(to)) as connection:
+        boot_ids = {collect(connection.probe, Counters()).reading.boot_id for _ in range(20)}
+        assert connection._transport
+        assert connection._transport.session_id != connection._transport.H  # of the newest and of the first exchange
+    assert len(boot_ids) == 1
 
 
 def test_the_restricted_line_lets_the_probe_run(sshd: Sshd, to: Target, keys_folder: Path) -> None:

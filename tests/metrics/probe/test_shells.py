@@ -18,7 +18,8 @@ from metrics.probe.protocol import READY, Request, request, script
 
 PARTS = (
     "boot_id uptime stat diskstats net loadavg meminfo pressure_cpu pressure_memory pressure_io arcstats mounts"
-    " cgroups inodes blocks interfaces filesystems temperatures docker podman os-release uname cpuinfo end 1"
+    " session cgroups inodes blocks interfaces filesystems temperatures docker podman os-release uname cpuinfo cost"
+    " end 1"
 )
 SHELLS = {
     "sh": ["sh"],
@@ -112,6 +113,14 @@ def test_one_probe_answers_again_and_again(probe: Conversation) -> None:
     assert sample(readings[-1], counters(readings[0])).memory is not None
 
 
+def test_it_tells_what_it_has_cost_so_far(probe: Conversation) -> None:
+    asked = [request(number) for number in range(1, 40)]
+    spent = [read(probe.ask(one), one).watching_seconds for one in asked]
+    assert None not in spent
+    assert spent == sorted(spent)
+    assert 0 < spent[-1] < 30
+
+
 def test_facts_come_only_when_asked_for(probe: Conversation) -> None:
     plain, full = request(1), request(2, wants_facts=True)
     assert read(probe.ask(plain), plain).facts is None
@@ -198,6 +207,8 @@ def test_every_awk_serves(awk: str, tmp_path: Path) -> None:
         pytest.skip(f"{awk} is not installed")
     for name in ["awk", "stat", "timeout", "grep", "uname"] if awk == "busybox" else ["awk"]:
         (tmp_path / name).symlink_to(program)
+    (tmp_path / "mawk").write_text(f'#!/bin/sh\nexec {tmp_path}/awk "$@"\n')
+    (tmp_path / "mawk").chmod(0o755)
     with started("sh", "-c", script().replace(" PATH=", f" PATH={tmp_path}:", 1)) as process:
         conversation = Conversation(process)
         conversation.lines_to(f"{READY}\n")
