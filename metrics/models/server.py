@@ -13,7 +13,6 @@ from metrics import app_access, sites
 from metrics.addresses import check_hostname
 from metrics.models.server_metrics import ServerMetrics
 
-
 PUNCTUAL = timedelta(seconds=10)
 
 

@@ -190,6 +190,25 @@ def test_a_second_host_of_the_same_name_is_refused_with_the_remedy(settings: Any
     assert Heartbeat.objects.get().host == "another:1:/data"
 
 
+@pytest.mark.django_db
+def test_a_host_that_stopped_leaves_its_names_to_another(settings: Any) -> None:
+    Command()._claim()
+    Heartbeat.objects.leave(settings.CLUSTERS)
+    settings.THIS_HOST = "another:1:/data"
+    Command()._claim()
+    assert set(Heartbeat.objects.values_list("host", flat=True)) == {"another:1:/data"}
+
+
+@pytest.mark.django_db
+def test_a_further_host_with_other_keys_is_refused_before_it_records_anything(settings: Any) -> None:
+    add(1)
+    settings.TOMO = settings.TOMO | {"node": "b"}
+    Command()._check_keys()
+    settings.ACTIVITY_KEY = bytes(32)
+    with pytest.raises(CommandError, match="copy the folder from the data folder of the first host"):
+        Command()._check_keys()
+
+
 @pytest.mark.django_db(databases="__all__")
 def test_a_host_leaves_the_schedules_of_others_alone(settings: Any) -> None:
     settings.CLUSTERS = settings.POLL_CLUSTERS = ["poll-frankfurt@b"]
