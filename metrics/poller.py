@@ -71,9 +71,6 @@ class Poller:
 
     def run(self, is_over: Callable[[], bool]) -> None:
         """Poll until `is_over` or until the lease is somebody else's."""
-        if not self.renew(Now()):
-            log.info("poller.waiting", poller=self.name)
-            return
         while True:
             try:
                 if is_over() or not self._keep_lease():
@@ -133,6 +130,7 @@ class Poller:
         is_due = time.monotonic() - self._renewed_at >= RENEW_SECONDS
         is_mine = self.renew(Now()) if is_due else Heartbeat.objects.is_held(self.name, self.holder)
         if not is_mine:
+            log.info("poller.waiting", poller=self.name)
             self.close()
         return is_mine
 

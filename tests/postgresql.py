@@ -31,23 +31,33 @@ class Postgresql:
         )
         if account:
             shutil.chown(self.folder, "postgres", "postgres")
-        data, log = self.folder / "data", self.folder / "log"
+        data = self.folder / "data"
         init = ["initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
         subprocess.run([_program(init[0]), *init[1:]], check=True, capture_output=True, cwd="/", **account)
         # Passwords over TCP; whoever reaches the socket in the private folder is its master.
         (data / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+        self._account = account
+        self._start()
+        self.run(f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{PASSWORD}'")
+
+    def _start(self) -> None:
         options = [f"-cport={self.port}", f"-cunix_socket_directories={self.folder}", "-cfsync=off"]
-        with log.open("wb") as said:
+        with (self.folder / "log").open("ab") as said:
             self._server = subprocess.Popen(
-                [_program("postgres"), "-D", data, "-clisten_addresses=127.0.0.1", *options],
+                [_program("postgres"), "-D", self.folder / "data", "-clisten_addresses=127.0.0.1", *options],
                 stdout=said,
                 stderr=said,
                 cwd="/",
                 preexec_fn=lambda: die_with_parent(signal.SIGQUIT),
-                **account,
+                **self._account,
             )
         until(self._answers, 30, "PostgreSQL answers")
-        self.run(f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{PASSWORD}'")
+
+    def restart(self) -> None:
+        """Break off whatever runs in it, and be there again."""
+        self._server.send_signal(signal.SIGINT)
+        self._server.wait(30)
+        self._start()
 
     @property
     def pid(self) -> int:

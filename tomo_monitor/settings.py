@@ -2,7 +2,6 @@
 
 import os
 import socket
-import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,7 +34,7 @@ try:
 except (OSError, ValueError) as wrong:
     raise ImproperlyConfigured(f"TOMO_DATA_DIR is {str(DATA_DIR)!r}, which cannot be used: {wrong}") from None
 
-THIS_HOST = f"{socket.gethostname()[:40]}:{uuid.getnode():x}:{DATA_DIR}"[:120]  # the same after a restart
+THIS_HOST = f"{socket.gethostname()}:{DATA_DIR}"[:120]  # the same after a restart
 LISTEN_HOST, LISTEN_PORT = TOMO["listen"]
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what listens everywhere is asked on the loopback
 HOST = WILDCARDS.get(LISTEN_HOST, LISTEN_HOST)

@@ -27,6 +27,11 @@ def page(browser: Client, address: str, status: int = 200, **headers: Any) -> st
     return str(response.content.decode())
 
 
+def text(shown: str) -> str:
+    """A page without its tags, on one line."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", shown))
+
+
 def rows(browser: Client, address: str) -> list[str]:
     """The names in the table of servers, as they come."""
     table = page(browser, address).partition('<table class="servers">')[2].partition("</table>")[0]
@@ -270,11 +275,25 @@ def test_charts_are_drawn_in_the_page(admin_browser: Client) -> None:
 
 
 def test_the_silence_of_the_poller_stands_on_every_page(admin_browser: Client) -> None:
+    fleet.pending()
     Heartbeat.objects.beat("poll", datetime.now(UTC) - timedelta(minutes=5))
     for address in ("/", "/servers", "/apps", "/activity"):
-        assert "The poller gave no sign of life for 5 min" in page(admin_browser, address)
+        assert "The poller gave no sign of life for 5 min" in text(page(admin_browser, address))
     Heartbeat.objects.beat("poll", datetime.now(UTC))
     cache.clear()  # as some seconds later
+    assert "no sign of life" not in page(admin_browser, "/")
+
+
+def test_a_site_that_nobody_polls_is_named(admin_browser: Client, client: Client) -> None:
+    Heartbeat.objects.beat("poll", datetime.now(UTC))
+    server = fleet.online()
+    Server.objects.update(site="frankfurt")
+    shown = text(page(admin_browser, f"/servers/{server.pk}"))
+    assert "The poller of the site frankfurt gave no sign of life yet: nothing is polled." in shown
+    assert shown.count("site frankfurt") == 2
+    health = client.get("/healthz")
+    assert (health.status_code, health.json()["silent_sites"]) == (503, ["frankfurt"])
+    Heartbeat.objects.hold("poll-frankfurt", "a process", datetime.now(UTC), "frankfurt")
     assert "no sign of life" not in page(admin_browser, "/")
 
 
@@ -292,6 +311,7 @@ def test_a_changed_host_key_leads_its_administrator_to_it(admin_browser: Client,
 
 
 def test_health_tells_whether_the_pollers_work(client: Client) -> None:
+    fleet.pending()
     assert client.get("/healthz").status_code == 503
     Heartbeat.objects.beat("poll", datetime.now(UTC))
     assert client.get("/healthz").status_code == 200
