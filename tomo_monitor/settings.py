@@ -160,7 +160,14 @@ DATABASES = databases.of_product(TOMO["database_url"], DATA_DIR, WEB_THREADS)
 DATABASE_ROUTERS = ["tomo_monitor.routers.QueueRouter"]
 QUEUE_DATABASE = "queue" if "queue" in DATABASES else "default"
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# Nothing depends on what is in the cache: it may be emptied or down at any time.
+CACHES: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+if TOMO["redis_url"]:
+    CACHES["default"] = {
+        "BACKEND": "tomo_monitor.cache.ForgivingRedisCache",
+        "LOCATION": [TOMO["redis_url"]],
+        "KEY_PREFIX": "tomo",
+    }
 
 # What happens in the background -----------------------------------------------------------------
 
