@@ -1,4 +1,4 @@
-"""Whether the web server of this container answers out of its database, for Docker: silent pollers are not its fault."""
+"""For Docker: whether the web server in this container reaches its database. Silent pollers are not its fault."""
 
 import json
 from http.client import HTTPConnection

@@ -133,7 +133,7 @@ def _copy(source: Database, tell: Tell) -> Moved:
 
 
 def _send(table: Table, source: Database, digest: Digest) -> str:
-    # Here a table that is partitioned by its key gets the partitions that it needs.
+    # Before this line a table that is partitioned by its key needs partitions for the keys that will come.
     table.write(connection, digest.passing(table.batches(source)))
     table.go_on_after(connection, table.last_id(source))
     return digest.value

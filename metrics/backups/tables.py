@@ -48,7 +48,7 @@ class Table:
     def write(self, database: Database, batches: Iterable[list[Row]]) -> None:
         """Raises BackupError for values that the columns do not hold."""
         try:
-            with database.cursor() as cursor:
+            with database.wrap_database_errors, database.cursor() as cursor:
                 _WRITERS[database.vendor](cursor, self.name, self.columns, batches)
         except DataError as wrong:
             raise BackupError(f"A row of {self.name} does not fit: {str(wrong).splitlines()[0]}") from wrong

@@ -1,7 +1,6 @@
 """Moving a whole monitor to PostgreSQL and back, by its command."""
 
 import json
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -86,7 +85,7 @@ def test_it_says_in_the_log_what_was_moved(product: Product, tmp_path: Path) -> 
     said = json.loads(product.rows(LOG)[-1][1])
     assert (said["before"], said["after"]) == ({"database": f"sqlite {old}"}, {"database": f"sqlite {new}"})
     assert said["rows"] > len(product.rows(LOG))
-    assert (os.stat(new).st_mode & 0o777, list(tmp_path.glob("*.moving*"))) == (0o600, [])
+    assert (new.stat().st_mode & 0o777, list(tmp_path.glob("*.moving*"))) == (0o600, [])
 
 
 def test_it_is_refused_while_the_product_runs_or_when_the_new_one_is_not_empty(
@@ -124,6 +123,14 @@ def test_a_log_that_does_not_verify_is_moved_only_when_that_is_known(product: Pr
     assert target.rows(TABLES) == []
     product.manage("move_database", url, "--broken-log")
     assert target.rows("SELECT message FROM activity_activitylog WHERE id = 3") == [("changed",)]
+
+
+def test_a_value_that_does_not_fit_is_told_with_its_table(product: Product, target: Moved, url: str) -> None:
+    product.change("UPDATE metrics_server SET port = 99999999999")
+    assert "A row of metrics_server does not fit: " in product.refusal("move_database", url)
+    product.change("UPDATE metrics_server SET port = 22, notes = 'half' || char(0)")
+    assert "A row of metrics_server does not fit: " in product.refusal("move_database", url)
+    assert target.rows(TABLES) == []
 
 
 def test_a_database_that_does_not_answer_is_told(product: Product, free_port: int) -> None:

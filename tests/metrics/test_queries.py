@@ -26,8 +26,6 @@ from metrics.models.fields import slot_at, slot_key
 from metrics.periods import Span, span
 from tests.conftest import AT
 
-on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="the plans are SQLite's")
-
 START = slot_at(AT)
 MINUTE = Span(START, START + 60, 20)  # three steps of two slots
 GIB = 1 << 30
@@ -166,7 +164,7 @@ def plan(ask: Callable[[], object]) -> list[str]:
     return steps
 
 
-@on_sqlite
+@pytest.mark.sqlite
 @pytest.mark.parametrize("is_analyzed", [False, True])
 @pytest.mark.parametrize(
     "ask",
@@ -198,7 +196,7 @@ def test_samples_are_searched_by_their_key_and_never_scanned(
     assert not [step for step in steps if step in ("SCAN m", "SCAN s") or step in [f"SCAN {table}" for table in tables]]
 
 
-@on_sqlite
+@pytest.mark.sqlite
 def test_pruning_searches_what_it_deletes(server: Server) -> None:
     sample(server, 0)
     steps = plan(lambda: store.prune(AT + timedelta(days=1)))
