@@ -60,7 +60,8 @@ class ForgivingClient:
         self._client = RedisCacheClient(servers, **OPTIONS)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        ask, without = getattr(self._client, name), WITHOUT.get(name, _nothing)
+        ask = getattr(self._client, name)
+        without: Callable[..., Any] = WITHOUT.get(name, _nothing)
 
         def asked(*args: Any) -> Any:
             if time.monotonic() < outage.rests_until:

@@ -21,4 +21,4 @@ def failed(request: HttpRequest) -> HttpResponse:
     if request.path.startswith("/api/"):
         return envelope.refused(DATABASE_DOWN)
     page = render_to_string("503.html", {"request": request})  # without context processors, which ask the database
-    return HttpResponse(page, status=503, headers={**AGAIN, "Cache-Control": "no-store"})
+    return HttpResponse(page, status=503, headers={**AGAIN, "Refresh": "10", "Cache-Control": "no-store"})
