@@ -213,7 +213,8 @@ def _web(last_sign: Callable[[], float]) -> Part:
     host, port = settings.TOMO["listen"]
     command = [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
-        *("--workers", "2", "--blocking-threads", "4", "--backlog", "512", "--respawn-failed-workers"),
+        *("--workers", str(settings.WEB_WORKERS), "--blocking-threads", str(settings.WEB_THREADS)),
+        *("--backlog", "512", "--respawn-failed-workers"),
         *("--no-ws", "--log-level", "warning", "--log-config", str(settings.BASE_DIR / "tomo_monitor/granian.json")),
         *("--workers-kill-timeout", "5", "tomo_monitor.wsgi:application"),
     ]
