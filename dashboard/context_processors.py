@@ -12,11 +12,12 @@ from metrics import queries, room
 
 
 def product(request: HttpRequest) -> dict[str, Any]:
+    known = {"is_demo": settings.DEMO_BEGUN_AT is not None}
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {}
+        return known
     silence = queries.poller_silence(datetime.now(UTC))
-    return {
+    return known | {
         "is_administrator": access.is_administrator(user),
         "is_auditor": access.is_auditor(user),
         "is_operator": access.is_operator(user),

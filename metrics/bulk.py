@@ -9,14 +9,14 @@ from django.db import connection, models
 
 def insert(model: type[models.Model], rows: Iterable[tuple[Any, ...]]) -> None:
     """New rows, values in the order of the fields, the primary key first; a row that is there already stands."""
-    fields = columns_of(model)
-    _execute_many(f"{_insert(model)} ON CONFLICT DO NOTHING", [_stored(fields, row) for row in rows])
+    keepers = _keepers(columns_of(model))
+    _execute_many(f"{_insert(model)} ON CONFLICT DO NOTHING", [_stored(keepers, row) for row in rows])
 
 
 def replace(model: type[models.Model], rows: Iterable[tuple[Any, ...]]) -> None:
     """The same; a row that is there already gets the new values."""
-    fields = columns_of(model)
-    _execute_many(_upsert(model), [_stored(fields, row) for row in rows])
+    keepers = _keepers(columns_of(model))
+    _execute_many(_upsert(model), [_stored(keepers, row) for row in rows])
 
 
 def upsert(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) -> None:
@@ -27,10 +27,10 @@ def upsert(model: type[models.Model], rows: Sequence[tuple[Any, ...]]) -> None:
 def update(model: type[models.Model], key: str, names: Sequence[str], objects: Iterable[models.Model]) -> None:
     """Write these fields of these objects, each found by the column `key`, its primary key."""
     fields: list[Any] = [model._meta.get_field(name) for name in names]
-    columns = ", ".join(f"{field.column} = %s" for field in fields)
+    columns, keepers = ", ".join(f"{field.column} = %s" for field in fields), _keepers(fields)
     _execute_many(
         f"UPDATE {model._meta.db_table} SET {columns} WHERE {key} = %s",
-        [(*_stored(fields, [getattr(one, field.attname) for field in fields]), one.pk) for one in objects],
+        [(*_stored(keepers, [getattr(one, field.attname) for field in fields]), one.pk) for one in objects],
     )
 
 
@@ -54,9 +54,19 @@ def _upsert(model: type[models.Model]) -> str:
     return f"{_insert(model)} ON CONFLICT ({key}) DO UPDATE SET {news}"
 
 
-def _stored(fields: Iterable[Any], values: Iterable[Any]) -> tuple[Any, ...]:
+def stored(model: type[models.Model], rows: Iterable[Iterable[Any]]) -> list[tuple[Any, ...]]:
+    """The values of rows without their keys as their columns keep them."""
+    keepers = _keepers(columns_of(model)[1:])
+    return [_stored(keepers, row) for row in rows]
+
+
+def _stored(keepers: Iterable[Callable[[Any], Any]], values: Iterable[Any]) -> tuple[Any, ...]:
     """Values as their columns keep them."""
-    return tuple(_keeper(field)(value) for field, value in zip(fields, values, strict=True))
+    return tuple([keep(value) for keep, value in zip(keepers, values, strict=True)])
+
+
+def _keepers(fields: Iterable[Any]) -> list[Callable[[Any], Any]]:
+    return [_keeper(field) for field in fields]
 
 
 @cache
@@ -66,10 +76,14 @@ def _keeper(field: Any) -> Callable[[Any], Any]:
     if not isinstance(field, models.IntegerField):
         return lambda value: field.get_db_prep_save(value, connection)
     lowest, highest = connection.ops.integer_field_range(field.get_internal_type())
+    is_plain = type(field).get_prep_value is models.IntegerField.get_prep_value
+    prepare: Callable[[Any], int] = int if is_plain else field.get_prep_value
 
     def held(value: Any) -> int | None:
-        stored: int | None = field.get_prep_value(value)
-        return stored if stored is None or lowest <= stored <= highest else None
+        if value is None:
+            return None
+        stored = prepare(value)
+        return stored if lowest <= stored <= highest else None
 
     return held
 
