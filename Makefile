@@ -1,7 +1,7 @@
 # `make run` is the product, `make test` its tests; each sets up what it needs first.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-postgresql check bench lock
+.PHONY: help setup run demo test test-postgresql check bench lock
 SHELL := /bin/sh
 
 venv := .venv
@@ -23,6 +23,9 @@ run: $(stamp) ## run the product; Ctrl-C stops it
 	  [ -z "$$stopping" ] && [ $$code -gt 128 ] || exit $$code; \
 	  echo "Tomo Monitor was killed; it is started again."; sleep 1; \
 	done
+
+demo: $(stamp) ## show the product over made-up servers with a month of history; Ctrl-C stops it
+	@exec $(python) manage.py demo
 
 test: $(dev_stamp) ## run the tests
 	$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)

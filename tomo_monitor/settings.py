@@ -11,7 +11,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from metrics import sites
-from tomo_monitor import __version__, data_folder, databases, logs
+from tomo_monitor import __version__, data_folder, databases, demo_folder, logs
 from tomo_monitor.configuration import WrongSetting, configuration
 
 django_stubs_ext.monkeypatch()  # Django's generic classes take their parameters at run time, too
@@ -31,6 +31,7 @@ try:
     SECRET_KEY = data_folder.secret_key(DATA_DIR)
     CREDENTIAL_KEYS = data_folder.credential_keys(DATA_DIR)
     ACTIVITY_KEY = data_folder.activity_key(DATA_DIR)
+    DEMO_BEGUN_AT = demo_folder.begun_at(DATA_DIR)  # None: it is no demo
 except (OSError, ValueError) as wrong:
     raise ImproperlyConfigured(f"TOMO_DATA_DIR is {str(DATA_DIR)!r}, which cannot be used: {wrong}") from None
 

@@ -92,7 +92,7 @@ def edit(request: Request, server_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         servers.change(form.save(commit=False), form.secret, form.cleaned_data["tags"], datetime.now(UTC))
         messages.success(request, f"{found.name} is changed.")
-        needs_preparation = not found.is_local and (form.secret or not found.host_keys.exists())
+        needs_preparation = found.is_dialled and (form.secret or not found.host_keys.exists())
         return redirect("server_prepare" if needs_preparation else "server", found.pk)
     return render(request, "servers/form.html", {"form": form, "server": found})
 
