@@ -1,7 +1,7 @@
 # `make run` is the product, `make test` its tests; each sets up what it needs first.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench lock
+.PHONY: help setup run demo test test-postgresql check bench lock
 SHELL := /bin/sh
 
 venv := .venv
@@ -10,7 +10,7 @@ stamp := $(venv)/.runtime
 dev_stamp := $(venv)/.dev
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
 
 setup: $(stamp) ## make the virtual environment, with uv, venv or pip, whichever is there
 
@@ -24,8 +24,14 @@ run: $(stamp) ## run the product; Ctrl-C stops it
 	  echo "Tomo Monitor was killed; it is started again."; sleep 1; \
 	done
 
+demo: $(stamp) ## show the product over made-up servers with a month of history; Ctrl-C stops it
+	@exec $(python) manage.py demo
+
 test: $(dev_stamp) ## run the tests
 	$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+
+test-postgresql: $(dev_stamp) ## run those tests that ask the database most on PostgreSQL and Redis
+	$(python) -m tests.on_postgresql $(TESTS)
 
 check: $(dev_stamp) ## look at style, types, layers, templates, shell scripts and migrations
 	$(venv)/bin/ruff check .

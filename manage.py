@@ -10,12 +10,14 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    from tomo_monitor import logs
+    from tomo_monitor import demo_folder, logs
 
     logs.configure_without_settings()
     try:
+        if sys.argv[1:2] == ["demo"]:
+            demo_folder.turn_to(os.environ)
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as wrong:
+    except (ImproperlyConfigured, demo_folder.NoDemo) as wrong:
         sys.exit(f"Tomo Monitor did not start: {wrong}")
 
 

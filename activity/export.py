@@ -53,13 +53,14 @@ def _csv_lines(rows: ActivityLogQuerySet) -> Iterator[str]:
     buffer = StringIO()
     writer = csv.writer(buffer)
     for row in _stored(rows, COLUMNS):
-        writer.writerow([chain.instant(value) if at == time else _defused(value) for at, value in enumerate(row)])
+        writer.writerow([chain.instant(value) if at == time else defused(value) for at, value in enumerate(row)])
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
 
 
-def _defused(value: Any) -> Any:
+def defused(value: Any) -> Any:
+    """A cell that no spreadsheet runs."""
     return f"'{value}" if isinstance(value, str) and value.startswith(DANGEROUS) else value
 
 

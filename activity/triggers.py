@@ -66,8 +66,9 @@ def _postgresql(table: str) -> Iterator[str]:
         "CREATE OR REPLACE FUNCTION activity_refuse() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
     )
-    yield (
-        f"CREATE OR REPLACE FUNCTION {table}_refuse_insert() RETURNS trigger LANGUAGE plpgsql AS "
+    yield (  # by the index: a session keeps its plan, and would read all of a table that was small when that was made
+        f"CREATE OR REPLACE FUNCTION {table}_refuse_insert() RETURNS trigger LANGUAGE plpgsql"
+        " SET enable_seqscan = off AS "
         f"$$ BEGIN IF {NOT_LAST.format(table=table)} THEN RAISE EXCEPTION '{REFUSAL}' "
         "USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END $$"
     )

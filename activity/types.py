@@ -66,6 +66,7 @@ class ActivityType(StrEnum):
     BACKUP_FAILED = "backup_failed"
     BACKUP_DOWNLOADED = "backup_downloaded"
     BACKUP_RESTORED = "backup_restored"
+    DATABASE_MOVED = "database_moved"
     KEYS_EXPORTED = "keys_exported"
     KEYS_IMPORTED = "keys_imported"
     LOG_EXPORTED = "log_exported"
@@ -122,6 +123,7 @@ _BY_CATEGORY: dict[Category, dict[ActivityType, Traits]] = {
         T.BACKUP_CREATED: Traits("Backup created", "archive-box", Level.OK),
         T.BACKUP_FAILED: Traits("Backup failed", "archive-box", Level.CRITICAL),
         T.BACKUP_RESTORED: Traits("Backup restored", "archive-box-arrow-down", Level.WARNING),
+        T.DATABASE_MOVED: Traits("Database moved", "circle-stack", Level.WARNING),
         T.REPORTED: Traits("Reported", "megaphone"),
     },
     Category.EVENTS: {

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
@@ -75,6 +76,8 @@ def handle(request: HttpRequest, *, methods: Mapping[str, Operation] | None = No
         return envelope.refused(ApiError(404, "NOT_FOUND", "There is no such thing."))
     except SuspiciousOperation:
         return envelope.refused(ApiError(400, "BAD_REQUEST", "The request makes no sense."))
+    except (OperationalError, InterfaceError):  # views/failures.py says so
+        raise
     except Exception:  # a failure is an error in the envelope, never an empty answer
         log.exception("api.failed", path=request.path)
         message = "The answer could not be made; the log has the reason."

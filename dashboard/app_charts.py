@@ -42,8 +42,8 @@ def network(axis: Axis, series: Series, *, shows_band: bool) -> Figure:
     received, sent = "network_rx_bytes_per_second", "network_tx_bytes_per_second"
     traces = []
     if shows_band:
-        traces += band(axis, series.low[received], series.high[received], "var(--network-1)")
-        traces += band(axis, negative(series.high[sent]), negative(series.low[sent]), "var(--network-2)")
+        traces += band(axis, "in", series.low[received], series.high[received], "var(--network-1)")
+        traces += band(axis, "out", negative(series.high[sent]), negative(series.low[sent]), "var(--network-2)")
     traces += [
         line(axis, "in", series.mean[received], "var(--network-1)"),
         line(axis, "out", negative(series.mean[sent]), "var(--network-2)"),

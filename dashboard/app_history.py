@@ -16,7 +16,7 @@ def charts_of(row: AppRow, span: Span, at: datetime) -> list[Chart]:
     """Every chart that there is something to draw for."""
     start, end = datetime.fromtimestamp(span.start, UTC), datetime.fromtimestamp(span.end, UTC)
     events = ActivityFilter(app_id=row.app.pk, since=start, until=min(end, at)).rows()[:MOST_MARKS]
-    axis = Axis(start, span.step, span.points, history.zone(at), list(history.marks(events)))
+    axis = Axis(start, span.step, span.points, history.zone(end), list(history.marks(events)))
     series = app_queries.app_series(row.app, span)
     shows_band = span.step > retention.interval_seconds()
     cores = row.app.server.state.facts.get("cores")

@@ -5,7 +5,7 @@ Colours are the names of the style sheet's custom properties, so that light and 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from html import escape
 from typing import Any
 
@@ -16,6 +16,10 @@ Figure = dict[str, Any]
 
 MOST_LINES = 16
 LEAST = 10  # bytes (a second), below which an axis shows nothing but its foot
+DAY = 86_400
+TICK_SECONDS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14_400, 28_800)
+TICK_DAYS = (1, 2, 4, 7, 14, 30, 60, 120, 365)
+MOST_TICKS = 6  # as many labels as there is room for on a phone
 PALETTE = tuple(f"var(--line-{number})" for number in range(1, 9))
 
 
@@ -46,6 +50,26 @@ class Axis:
         end = datetime.fromtimestamp(self.start.timestamp() + self.points * self.step_seconds, self.zone)
         return [self.local(self.start), self.local(end)]
 
+    @property
+    def ticks(self) -> dict[str, list[str]]:
+        """Round times of the zone, each day named where it begins. Not Plotly's own, which hang on the width."""
+        seconds = self.points * self.step_seconds
+        choices = (*TICK_SECONDS, *(days * DAY for days in TICK_DAYS))
+        step = next((one for one in choices if seconds / one <= MOST_TICKS), choices[-1])
+        first = self.start.astimezone(self.zone).replace(tzinfo=UTC)
+        epoch = -(-first.timestamp() // step) * step
+        times = [datetime.fromtimestamp(epoch, UTC) + n * timedelta(seconds=step) for n in range(MOST_TICKS + 1)]
+        shown = [at for at in times if at <= first + timedelta(seconds=seconds)]
+        near, far = ("%-d %b", "%Y") if step >= DAY else ("%H:%M:%S" if step < 60 else "%H:%M", "%-d %b")
+        context = [f"{at:{far}}" for at in shown]
+        fresh = [n == 0 or context[n] != context[n - 1] for n in range(len(shown))]
+        texts = [f"{at:{near}}" + f"<br>{name}" * new for at, name, new in zip(shown, context, fresh, strict=True)]
+        return {"tickvals": [f"{at:%Y-%m-%d %H:%M:%S}" for at in shown], "ticktext": texts}
+
+    @property
+    def layout(self) -> Figure:
+        return {"type": "date", "range": self.range, **self.ticks}
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -73,9 +97,10 @@ def line(axis: Axis, name: str, values: Values, color: str, **more: Any) -> Figu
     return drawn | more
 
 
-def band(axis: Axis, low: Values, high: Values, color: str) -> list[Figure]:
-    """The lowest to the highest value of each step, behind the average."""
-    return [_edge(axis, low, color), _edge(axis, high, color) | {"fill": "tonexty", "fillcolor": f"{color[:-1]}-band)"}]
+def band(axis: Axis, name: str, low: Values, high: Values, color: str) -> list[Figure]:
+    """The lowest to the highest value of each step, behind the average, the line of that name."""
+    filled = {"fill": "tonexty", "fillcolor": f"{color[:-1]}-band)"}
+    return [_edge(axis, name, low, color), _edge(axis, name, high, color) | filled]
 
 
 def stacked(axis: Axis, parts: Sequence[tuple[str, Values, str]]) -> list[Figure]:
@@ -88,15 +113,15 @@ def stacked(axis: Axis, parts: Sequence[tuple[str, Values, str]]) -> list[Figure
     sums: list[float | None] = [0.0] * axis.points
     for name, values, color in parts:
         sums = [None if v is None or s is None else s + v for s, v in zip(sums, values, strict=True)]
-        areas.insert(0, _edge(axis, sums, color) | {"fill": "tozeroy", "fillcolor": f"{color[:-1]}-area)"})
+        areas.insert(0, _edge(axis, name, sums, color) | {"fill": "tozeroy", "fillcolor": f"{color[:-1]}-area)"})
         own = {"customdata": _rounded(values), "hovertemplate": "%{customdata:.1f}%"}
         lines.insert(0, line(axis, name, sums, color, **own))  # a part of nothing hides behind the one below it
     return areas + lines
 
 
-def _edge(axis: Axis, values: Values, color: str) -> Figure:
-    """One edge of an area, unseen. Plotly fills across gaps, so a gap is a place where the area has no height."""
-    unseen = {"hoverinfo": "skip", "showlegend": False, "line": {"width": 0, "color": color}}
+def _edge(axis: Axis, name: str, values: Values, color: str) -> Figure:
+    """One edge of a line's area, unseen. Plotly fills across gaps, so a gap is a place where the area has no height."""
+    unseen = {"hoverinfo": "skip", "showlegend": False, "legendgroup": name, "line": {"width": 0, "color": color}}
     return line(axis, "edge", [value or 0 for value in values], color, **unseen)
 
 
@@ -113,7 +138,7 @@ def figure(
     return {
         "data": [*traces, *([_mark_trace(axis, marks)] if marks else [])],
         "layout": {
-            "xaxis": {"type": "date", "range": axis.range},
+            "xaxis": axis.layout,
             "yaxis": y,
             "yaxis2": {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
             "shapes": [_mark_line(axis, mark) for mark in marks],
@@ -138,7 +163,7 @@ def heatmap(axis: Axis, rows: Sequence[Values], names: Sequence[str]) -> Figure:
         "hovertemplate": "%{y}: %{z:.0f}%<extra></extra>",
     }
     layout = {
-        "xaxis": {"type": "date", "range": axis.range},
+        "xaxis": axis.layout,
         "yaxis": {"type": "category", "fixedrange": True, "nticks": 8},
         "showlegend": False,
         "hovermode": "closest",
@@ -192,12 +217,14 @@ def network(axis: Axis, total: Series, interfaces: Mapping[str, Series], *, show
     if shows_band:
         traces += band(
             axis,
+            "in",
             total.low["network_rx_bytes_per_second"],
             total.high["network_rx_bytes_per_second"],
             "var(--network-1)",
         )
         traces += band(
             axis,
+            "out",
             negative(total.high["network_tx_bytes_per_second"]),
             negative(total.low["network_tx_bytes_per_second"]),
             "var(--network-2)",
@@ -214,7 +241,7 @@ def network(axis: Axis, total: Series, interfaces: Mapping[str, Series], *, show
 
 def disk_io(axis: Axis, series: Series, *, shows_band: bool) -> Figure:
     read, written = "disk_read_bytes_per_second", "disk_written_bytes_per_second"
-    traces = band(axis, series.low[written], series.high[written], "var(--disk-1)") if shows_band else []
+    traces = band(axis, "write", series.low[written], series.high[written], "var(--disk-1)") if shows_band else []
     traces += [
         line(axis, "read", series.mean[read], "var(--disk-3)"),
         line(axis, "write", series.mean[written], "var(--disk-1)"),

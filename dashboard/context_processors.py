@@ -15,10 +15,11 @@ LOOK_SECONDS = 5  # after which it is looked again whether the pollers live and 
 
 
 def product(request: HttpRequest) -> dict[str, Any]:
+    known = {"is_demo": settings.DEMO_BEGUN_AT is not None}
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {}
-    return {
+        return known
+    return known | {
         **(cache.get_or_set("how_it_fares", _how_it_fares, LOOK_SECONDS) or {}),
         "is_administrator": access.is_administrator(user),
         "is_auditor": access.is_auditor(user),

@@ -80,7 +80,7 @@ class ServerForm(forms.ModelForm[Server]):
             choices = [(KEEP, f"Keep: {self.instance.credential.get_kind_display().lower()}"), *CredentialKind.choices]
             self.fields["credential"].choices = choices  # type: ignore[attr-defined]
             self.initial["credential"] = KEEP
-        if self.instance.is_local:
+        if not self.instance.is_dialled:
             for name in (*ADDRESS, "site", "credential", "private_key", "passphrase", "password"):
                 del self.fields[name]
 

@@ -1,6 +1,6 @@
 """The charts of one server over a period."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from html import unescape
 from typing import Any
@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from activity import export
 from activity import queries as activity_queries
 from activity.models import ActivityLog
 from activity.types import ActivityType, Level
-from dashboard import charts
+from dashboard import charts, wire
 from dashboard.charts import Axis, Chart, Mark
 from dashboard.ranges import Range
 from dashboard.templatetags.units import binary_bytes, byte_rate, load, number, percent
@@ -31,7 +32,7 @@ def server_charts(row: ServerRow, span: Span, at: datetime) -> list[Chart]:
     """Every chart that there is something to draw for."""
     start, end = datetime.fromtimestamp(span.start, UTC), datetime.fromtimestamp(span.end, UTC)
     events = activity_queries.between(row.server.pk, start, min(end, at), MOST_MARKS)
-    axis = Axis(start, span.step, span.points, zone(at), list(marks(events)))
+    axis = Axis(start, span.step, span.points, zone(end), list(marks(events)))
     series = queries.server_series(row.server.pk, span)
     histories = {
         model: {str(part): one for part, one in queries.parts_series(row.server.pk, parts, span).items()}
@@ -73,31 +74,48 @@ def server_charts(row: ServerRow, span: Span, at: datetime) -> list[Chart]:
 
 def table(chart: Chart) -> tuple[list[str], list[list[str]]]:
     """The figures behind a chart: the heading and a row per step in which anything is known, newest first."""
-    traces = [t for t in chart.figure["data"] if t["type"] == "scatter" and "dx" in t and t.get("hoverinfo") != "skip"]
-    if not traces:
+    names, rows = _known(chart)
+    shown = [[f"{at:%Y-%m-%d %H:%M:%S}", *(number_of(value, chart.unit) for value in values)] for at, values in rows]
+    return ["Time", *names] if names else [], shown[::-1]
+
+
+def csv_lines(chart: Chart, zone: timezone) -> Iterator[list[Any]]:
+    """The same for spreadsheets: plain numbers with their units in the heading, oldest first. `zone` is the chart's."""
+    names, rows = _known(chart)
+    yield ["time", *(export.defused(f"{name} ({chart.unit})" if chart.unit else name) for name in names)]
+    for at, values in rows:
+        yield [wire.timestamp(at.replace(tzinfo=zone)), *(_unsigned(value, chart.unit) for value in values)]
+
+
+def _known(chart: Chart) -> tuple[list[str], list[tuple[datetime, tuple[float | None, ...]]]]:
+    """The names of a chart's figures, and those of each step in which anything is known, at the time of the axis."""
+    traces = [trace for trace in chart.figure["data"] if "dx" in trace and trace.get("hoverinfo") != "skip"]
+    columns = {unescape(trace["name"]): trace.get("customdata", trace["y"]) for trace in traces if "name" in trace}
+    if chart.figure["layout"]["showlegend"] and chart.figure["layout"]["legend"]["traceorder"] == "reversed":
+        columns = dict(reversed(columns.items()))
+    for heatmap in (trace for trace in traces if "z" in trace):
+        columns = dict(zip(heatmap["y"], heatmap["z"], strict=True))
+    if not columns:
         return [], []
-    if chart.figure["layout"]["legend"]["traceorder"] == "reversed":
-        traces.reverse()
-    start = datetime.strptime(traces[0]["x0"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  # as the axis shows it
-    columns = [trace.get("customdata", trace["y"]) for trace in traces]
-    step = timedelta(milliseconds=traces[0]["dx"])
-    rows = [
-        [f"{start + index * step:%Y-%m-%d %H:%M:%S}", *(number_of(value, chart.unit) for value in values)]
-        for index, values in enumerate(zip(*columns, strict=True))
-        if any(value is not None for value in values)
-    ]
-    return ["Time", *(unescape(trace["name"]) for trace in traces)], rows[::-1]
+    start, step = datetime.fromisoformat(traces[0]["x0"]), timedelta(milliseconds=traces[0]["dx"])
+    rows = ((start + index * step, values) for index, values in enumerate(zip(*columns.values(), strict=True)))
+    return list(columns), [row for row in rows if any(value is not None for value in row[1])]
 
 
 def number_of(value: float | None, unit: str) -> str:
-    """A chart's value in words; what goes out is drawn below the line and is told without its sign."""
+    """A chart's value in words."""
     if value is None:
         return "–"
-    return WORDS[unit](abs(value)) if unit in WORDS else f"{value:.1f} {unit}"
+    return WORDS[unit](_unsigned(value, unit)) if unit in WORDS else f"{value:.1f} {unit}"
+
+
+def _unsigned(value: float | None, unit: str) -> float | None:
+    """What goes out is drawn below the line, and is told without its sign."""
+    return abs(value) if value is not None and unit in WORDS else value
 
 
 def zone(at: datetime) -> timezone:
-    """The offset that the pages' time zone has now, for the whole chart: an axis does not jump in between."""
+    """The offset of the pages' time zone at the end of a chart, for all of it: an axis does not jump in between."""
     offset = at.astimezone(ZoneInfo(settings.TIME_ZONE)).utcoffset()
     return timezone(offset or timedelta())
 
@@ -108,9 +126,16 @@ def zone_name(at: datetime) -> str:
     return settings.TIME_ZONE if offset == settings.TIME_ZONE else f"{settings.TIME_ZONE} ({offset})"
 
 
-def charts_context(found: list[Chart], shown: Range, at: datetime) -> dict[str, Any]:
+def charts_context(found: list[Chart], shown: Range) -> dict[str, Any]:
     """What the template of a page with charts takes."""
-    return {"chart_seconds": shown.span.step, "charts": found, "figures": figures(found), "zone": zone_name(at)}
+    offset = zone(shown.end).utcoffset(None)
+    return {
+        "charts": found,
+        "figures": figures(found),
+        "chart_seconds": shown.span.step,
+        "zone": zone_name(shown.end),
+        "offset_seconds": int(offset.total_seconds()),
+    }
 
 
 def figures(found: Iterable[Chart]) -> dict[str, dict[str, Any]]:

@@ -40,7 +40,7 @@ def chosen(asked: Mapping[str, str], at: datetime) -> Range:
 
 def _free(start: datetime, end: datetime, at: datetime) -> Range:
     span = samples.range_span(start, end, at)
-    query = urlencode({"from": wire.timestamp(start), "to": wire.timestamp(end)})
+    query = urlencode({"from": wire.timestamp(start), "to": wire.timestamp(end)}, safe=":")
     zone = ZoneInfo(settings.TIME_ZONE)
     first, last = start.astimezone(zone), end.astimezone(zone)
     whole = "%d %b %H:%M" if first.year == last.year == at.astimezone(zone).year else "%d %b %Y %H:%M"

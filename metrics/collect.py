@@ -6,13 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from metrics.connections import Connection, open_connection
+from metrics.connections import Connection, Way, open_connection
 from metrics.failures import Failure, Reason
 from metrics.probe import deltas, docker, linux
 from metrics.probe.deltas import Counters, Sample
 from metrics.probe.reading import BadAnswer, Engine, Reading
 from metrics.resident import ResidentProbe
-from metrics.ssh import Target
 
 MOUNTS_EVERY = 5  # polls between two looks for new mounts and sensors
 
@@ -79,9 +78,7 @@ def _asked(probe: ResidentProbe, what: str, engine: Engine, ids: Sequence[str]) 
     return []
 
 
-def connect_and_collect(
-    to: Target | None, before: Counters, wanted: Wanted | None = None
-) -> tuple[Connection, Collected]:
+def connect_and_collect(to: Way, before: Counters, wanted: Wanted | None = None) -> tuple[Connection, Collected]:
     """One poll over a new connection. Raises Failure, and then the connection is closed."""
     connection = open_connection(to)
     try:

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from typing import Any
 
+from django.conf import settings
+
 from metrics.addresses import refusal
 from metrics.failures import Failure, Reason
 
@@ -21,6 +23,8 @@ _resolvers = ThreadPoolExecutor(max_workers=16, thread_name_prefix="resolve")
 
 def dial(hostname: str, port: int, where: str) -> socket.socket:
     """A TCP connection to a checked address, made to notice a dead peer. Raises Failure."""
+    if settings.DEMO_BEGUN_AT is not None:
+        raise Failure(Reason.ADDRESS_REFUSED, where, "a demo dials nobody")
     failure = Failure(Reason.DNS, where)
     for family, address in _resolved(hostname, port, where):
         sock = socket.socket(family, socket.SOCK_STREAM)

@@ -9,11 +9,10 @@ import structlog
 
 from activity.context import Acting, acting, current
 from metrics.collect import Collected, Wanted, collect, connect_and_collect
-from metrics.connections import Connection
+from metrics.connections import Connection, Way
 from metrics.failures import Failure, Reason
 from metrics.models import Server
 from metrics.probe.deltas import Counters
-from metrics.ssh import Target
 from metrics.store import Polled
 
 log = structlog.get_logger(__name__)
@@ -29,7 +28,7 @@ class Poll:
     server: Server
     at: datetime
     actor: Acting
-    to: Target | None
+    to: Way
     before: Counters
     wanted: Wanted
     is_over_kept: bool

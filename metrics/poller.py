@@ -17,14 +17,13 @@ from django.db.models.functions import Now
 from activity.context import Acting, new_request_id
 from metrics import backoff, crash_cards, leases, room, store
 from metrics.collect import Collected, Wanted
-from metrics.connections import Connection, target
+from metrics.connections import Connection, Way, way
 from metrics.failures import Failure
 from metrics.known import Known
 from metrics.meter import Meter
 from metrics.models import Heartbeat, Server
 from metrics.models.heartbeat import Instant
 from metrics.poll import Outcome, Poll, is_lost, run_poll, tell
-from metrics.ssh import Target
 from metrics.store import Polled
 
 log = structlog.get_logger(__name__)
@@ -44,7 +43,7 @@ class _Kept:
     """A connection with the access it was opened for."""
 
     connection: Connection
-    to: Target | None
+    to: Way
     access_revision: int
     is_slow: bool
 
@@ -71,9 +70,6 @@ class Poller:
 
     def run(self, is_over: Callable[[], bool]) -> None:
         """Poll until `is_over` or until the lease is somebody else's."""
-        if not self.renew(Now()):
-            log.info("poller.waiting", poller=self.name)
-            return
         while True:
             try:
                 if is_over() or not self._keep_lease():
@@ -133,6 +129,7 @@ class Poller:
         is_due = time.monotonic() - self._renewed_at >= RENEW_SECONDS
         is_mine = self.renew(Now()) if is_due else Heartbeat.objects.is_held(self.name, self.holder)
         if not is_mine:
+            log.info("poller.waiting", poller=self.name)
             self.close()
         return is_mine
 
@@ -156,7 +153,7 @@ class Poller:
         kept = self._usable(server)
         actor = Acting(request_id=server.state.requested_by or new_request_id())
         try:
-            to = kept.to if kept else None if server.is_local else target(server)
+            to = kept.to if kept else way(server)
         except Failure as failure:
             self._store([Polled(server, at, failure, actor)])
             return

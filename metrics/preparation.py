@@ -9,7 +9,7 @@ from activity.record import record
 from activity.types import ActivityType, Result
 from metrics import app_access, keys, servers, ssh
 from metrics.collect import collect
-from metrics.connections import open_connection, target
+from metrics.connections import open_connection, way
 from metrics.failures import Failure
 from metrics.models import Preparation, Server
 from metrics.probe.deltas import Counters
@@ -142,7 +142,7 @@ def _containers(reading: Reading) -> dict[str, Any]:
 
 
 def _read_once(server: Server) -> Reading:
-    connection = open_connection(None if server.is_local else target(server))
+    connection = open_connection(way(server))
     try:
         return collect(connection.probe, Counters()).reading
     finally:

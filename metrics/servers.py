@@ -61,7 +61,7 @@ def add(server: Server, secret: Secret | None, tags: Iterable[str], at: datetime
         if secret:
             _give(server, secret)
         details = {"address": server.address, "tags": sorted(tags), "credential": secret and str(secret.kind)}
-        record(ActivityType.SERVER_ADDED, f"{server.name} added", server=server, details=details)
+        record(ActivityType.SERVER_ADDED, f"{server.name} added", server=server, details=details, at=at)
     return server
 
 
@@ -190,5 +190,5 @@ def _poll_anew(server: Server, at: datetime) -> None:
     """Forget the failures: something was mended. Without a host key it waits to be prepared."""
     state = ServerState.objects.filter(server=server)
     state.update(failures=0, failing_since=None, next_poll_at=at, requested_by=current().request_id)
-    if not server.is_local and not server.host_keys.exists():
+    if server.is_dialled and not server.host_keys.exists():
         state.update(status="pending", since=at, reason="", explanation="", next_poll_at=None)

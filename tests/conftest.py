@@ -14,6 +14,7 @@ from django.db.backends.base.operations import BaseDatabaseOperations
 
 from activity import triggers
 from tests.postgresql import postgresql, postgresql_url  # noqa: F401  # fixtures
+from tests.redis import redis  # noqa: F401  # fixture
 from tests.sshd import Sshd
 
 AT = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)

@@ -26,28 +26,36 @@ class Postgresql:
         self.folder = Path(tempfile.mkdtemp(prefix="tomo-postgresql-"))
         self.port = _free_port()
         self._databases = 0
-        account: dict[str, Any] = (
+        self._account: dict[str, Any] = (
             {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
         )
-        if account:
+        if self._account:
             shutil.chown(self.folder, "postgres", "postgres")
-        data, log = self.folder / "data", self.folder / "log"
+        data = self.folder / "data"
         init = ["initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
-        subprocess.run([_program(init[0]), *init[1:]], check=True, capture_output=True, cwd="/", **account)
+        subprocess.run([_program(init[0]), *init[1:]], check=True, capture_output=True, cwd="/", **self._account)
         # Passwords over TCP; whoever reaches the socket in the private folder is its master.
         (data / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
-        options = [f"-cport={self.port}", f"-cunix_socket_directories={self.folder}", "-cfsync=off"]
-        with log.open("wb") as said:
+        self.start()
+        self.run(f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{PASSWORD}'")
+
+    def start(self) -> None:
+        data, options = self.folder / "data", [f"-cport={self.port}", f"-cunix_socket_directories={self.folder}"]
+        with (self.folder / "log").open("ab") as said:
             self._server = subprocess.Popen(
-                [_program("postgres"), "-D", data, "-clisten_addresses=127.0.0.1", *options],
+                [_program("postgres"), "-D", data, "-clisten_addresses=127.0.0.1", "-cfsync=off", *options],
                 stdout=said,
                 stderr=said,
                 cwd="/",
                 preexec_fn=lambda: die_with_parent(signal.SIGQUIT),
-                **account,
+                **self._account,
             )
         until(self._answers, 30, "PostgreSQL answers")
-        self.run(f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{PASSWORD}'")
+
+    def restart(self) -> None:
+        """Break off whatever runs in it, and be there again."""
+        self.end()
+        self.start()
 
     @property
     def pid(self) -> int:
@@ -66,9 +74,13 @@ class Postgresql:
         self.run(f"CREATE DATABASE {name} OWNER {USER}")
         return f"postgres://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{name}"
 
-    def stop(self) -> None:
+    def end(self) -> None:
+        """At once, as if its machine had failed; it may be started again."""
         self._server.send_signal(signal.SIGQUIT)
         self._server.wait(30)
+
+    def stop(self) -> None:
+        self.end()
         shutil.rmtree(self.folder)
 
     def _answers(self) -> bool:

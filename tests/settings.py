@@ -5,7 +5,8 @@ import os
 import shutil
 import tempfile
 
-for name in [name for name in os.environ if name.startswith("TOMO_") and name != "TOMO_DATABASE_URL"]:
+KEPT = {"TOMO_DATABASE_URL", "TOMO_REDIS_URL"}
+for name in [name for name in os.environ if name.startswith("TOMO_") and name not in KEPT]:
     del os.environ[name]
 os.environ["TOMO_DATA_DIR"] = tempfile.mkdtemp(prefix="tomo-test-")
 atexit.register(shutil.rmtree, os.environ["TOMO_DATA_DIR"], ignore_errors=True)

@@ -96,6 +96,13 @@ def _database(text: str) -> dict[str, Any]:
     return database
 
 
+def _redis(text: str) -> str:
+    parts = urlsplit(text)
+    if text and not (parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0 and " " not in text):
+        raise ValueError
+    return text
+
+
 def _time_zone(text: str) -> str:
     return zoneinfo.ZoneInfo(text).key
 
@@ -154,6 +161,13 @@ SETTINGS = (
         _database,
         "empty (SQLite in the data folder), sqlite:////path or postgres://user:password@host:port/name",
         "The database.",
+    ),
+    Setting(
+        "TOMO_REDIS_URL",
+        "",
+        _redis,
+        "empty (a cache in each process) or redis://:password@host:port/0",
+        "A cache that all web processes share. Nothing is lost when it is emptied or down.",
     ),
     Setting(
         "TOMO_POLL_SECONDS", "60", _integer(10, 3600), "a whole number from 10 to 3600", "How often a server is polled."

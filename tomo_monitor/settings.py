@@ -2,7 +2,6 @@
 
 import os
 import socket
-import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from metrics import sites
-from tomo_monitor import __version__, data_folder, logs
+from tomo_monitor import __version__, data_folder, databases, demo_folder, logs
 from tomo_monitor.configuration import WrongSetting, configuration
 
 django_stubs_ext.monkeypatch()  # Django's generic classes take their parameters at run time, too
@@ -32,10 +31,11 @@ try:
     SECRET_KEY = data_folder.secret_key(DATA_DIR)
     CREDENTIAL_KEYS = data_folder.credential_keys(DATA_DIR)
     ACTIVITY_KEY = data_folder.activity_key(DATA_DIR)
+    DEMO_BEGUN_AT = demo_folder.begun_at(DATA_DIR)  # None: it is no demo
 except (OSError, ValueError) as wrong:
     raise ImproperlyConfigured(f"TOMO_DATA_DIR is {str(DATA_DIR)!r}, which cannot be used: {wrong}") from None
 
-THIS_HOST = f"{socket.gethostname()[:40]}:{uuid.getnode():x}:{DATA_DIR}"[:120]  # the same after a restart
+THIS_HOST = f"{socket.gethostname()}:{DATA_DIR}"[:120]  # the same after a restart
 LISTEN_HOST, LISTEN_PORT = TOMO["listen"]
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what listens everywhere is asked on the loopback
 HOST = WILDCARDS.get(LISTEN_HOST, LISTEN_HOST)
@@ -159,36 +159,19 @@ CONTENT_SECURITY_POLICY = {
 
 # Where things are kept --------------------------------------------------------------------------
 
-SQLITE_OPTIONS = {
-    "transaction_mode": "IMMEDIATE",
-    "timeout": 20,
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=OFF;",
-}
+WEB_WORKERS, WEB_THREADS = 2, 4
+DATABASES = databases.of_product(TOMO["database_url"], DATA_DIR, WEB_THREADS)
+DATABASE_ROUTERS = ["tomo_monitor.routers.QueueRouter"]
+QUEUE_DATABASE = "queue" if "queue" in DATABASES else "default"
 
-
-def _sqlite(path: Path | str, **options: str) -> dict[str, Any]:
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": path,
-        "CONN_MAX_AGE": 600,
-        "OPTIONS": SQLITE_OPTIONS | options,
+# Nothing depends on what is in the cache: it may be emptied or down at any time.
+CACHES: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+if TOMO["redis_url"]:
+    CACHES["default"] = {
+        "BACKEND": "tomo_monitor.cache.ForgivingRedisCache",
+        "LOCATION": [TOMO["redis_url"]],
+        "KEY_PREFIX": "tomo",
     }
-
-
-DATABASES: dict[str, dict[str, Any]] = {"default": TOMO["database_url"]}
-if DATABASES["default"].get("ENGINE", "").endswith("postgresql"):
-    DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
-    QUEUE_DATABASE = "default"
-else:
-    # The queue has a file of its own, so that a long write elsewhere never stalls it.
-    file = DATABASES["default"].get("NAME") or DATA_DIR / "tomo.sqlite3"
-    DATABASES["default"] = _sqlite(file)
-    queue_rules = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=OFF;"
-    DATABASES["queue"] = _sqlite(DATA_DIR / "queue.sqlite3", init_command=queue_rules)
-    DATABASE_ROUTERS = ["tomo_monitor.routers.QueueRouter"]
-    QUEUE_DATABASE = "queue"
-
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 # What happens in the background -----------------------------------------------------------------
 

@@ -32,6 +32,7 @@ STEADY_SECONDS = 60.0  # after which a part counts as well again
 LONGEST_WAIT_SECONDS = 15.0
 ASK_SECONDS = 5.0
 TASK_BEAT_SECONDS = 10.0
+EXCUSED_SECONDS = 20.0
 LEAP_SECONDS = 30.0
 
 
@@ -39,7 +40,8 @@ LEAP_SECONDS = 30.0
 class Part:
     """One child in a process group of its own. `last_sign` tells when (epoch) it was last seen to work.
 
-    `members` are those of its processes of which none may end while it works.
+    `members` are those of its processes of which none may end while it works. It is excused while the database does not
+    answer, and for some time after: nobody can beat then, and django-q2 ends its pusher and starts it anew.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Part:
     seen: set[int] = field(default_factory=set)
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
+    excused_until: float = 0.0
     starts_at: float = 0.0
     failures: int = 0
 
@@ -76,13 +79,14 @@ class Part:
             return
         code = self.process.poll()
         there = self.members(self.process.pid)
-        lost, self.seen = self.seen - there, self.seen | there
+        lost, self.seen = self.seen - there, there
         silent = now - max(self.last_sign(), self.started_at + START_SECONDS - SILENCE_SECONDS)
+        is_excused = now < self.excused_until
         if code is not None:
             self._fail(f"ended with {code}", now)
-        elif lost:
+        elif lost and not is_excused:
             self._fail(f"lost process {min(lost)}", now)
-        elif silent > SILENCE_SECONDS:
+        elif silent > SILENCE_SECONDS and not is_excused:
             self._fail(f"gave no sign of life for {silent:.0f} s", now)
         elif now - self.started_at > STEADY_SECONDS:
             self.failures = 0
@@ -144,9 +148,12 @@ class Supervisor:
         for step in (self._ask, self._follow_clock, *(part.watch for part in self.parts)):
             try:
                 step()
-            except Exception:  # a database that restarts must not end the one who starts things again
+            except Exception as wrong:  # a database that restarts must not end the one who starts things again
                 log.exception("supervisor.failed")
                 close_old_connections()
+                if isinstance(wrong, DatabaseError):
+                    for part in self.parts:
+                        part.excused_until = time.time() + EXCUSED_SECONDS
 
     def _ask(self) -> None:
         """Have the parts show that they work: the web server by an answer, the task cluster by a task."""
@@ -179,6 +186,8 @@ class Supervisor:
             time.sleep(0.1)
         for part in self.parts:
             part.kill()
+        with suppress(Exception):
+            Heartbeat.objects.leave(settings.CLUSTERS)
 
 
 def _clock() -> float:
@@ -204,7 +213,8 @@ def _web(last_sign: Callable[[], float]) -> Part:
     host, port = settings.TOMO["listen"]
     command = [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
-        *("--workers", "2", "--blocking-threads", "4", "--backlog", "512", "--respawn-failed-workers"),
+        *("--workers", str(settings.WEB_WORKERS), "--blocking-threads", str(settings.WEB_THREADS)),
+        *("--backlog", "512", "--respawn-failed-workers"),
         *("--no-ws", "--log-level", "warning", "--log-config", str(settings.BASE_DIR / "tomo_monitor/granian.json")),
         *("--workers-kill-timeout", "5", "tomo_monitor.wsgi:application"),
     ]
@@ -230,21 +240,14 @@ def _members(pid: int) -> set[int]:
 
 @dataclass
 class _Beats:
-    """A cluster's heartbeats. They may be by another machine's clock, so what counts is when a new one was seen.
-
-    While the database does not answer nobody can beat.
-    """
+    """A cluster's heartbeats. They may be by another machine's clock, so what counts is when a new one was seen."""
 
     name: str
     newest: datetime | None = None
     seen_at: float = 0.0
 
     def last_sign(self) -> float:
-        try:
-            at = Heartbeat.objects.filter(name=self.name).values_list("at", flat=True).first()
-        except DatabaseError:
-            self.seen_at = time.time()
-            raise
+        at = Heartbeat.objects.filter(name=self.name).values_list("at", flat=True).first()
         if at != self.newest:
             self.newest, self.seen_at = at, time.time()
         return self.seen_at

@@ -7,6 +7,8 @@ admin.site.site_header = admin.site.site_title = "Tomo Monitor"
 admin.site.index_title = "Administration"
 admin.site.enable_nav_sidebar = False  # its room is the tables'
 
+handler500 = "dashboard.views.failures.failed"
+
 urlpatterns = [
     path("", include("dashboard.urls")),
     path("admin/", admin.site.urls),

@@ -6,9 +6,12 @@ from django.template import Library
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from dashboard import drawing
 from dashboard.templatetags.units import percent, severity
 
 register = Library()
+register.filter("drawing", drawing.drawing)
+register.filter("keys", drawing.keys)
 
 SPARK_HEIGHT = 26
 EDGE = 2  # so that the line is not cut

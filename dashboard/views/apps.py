@@ -3,16 +3,17 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from activity.queries import ActivityFilter
 from dashboard import app_history, history
 from dashboard.app_table import app_table
 from dashboard.charts import Chart
+from dashboard.ranges import Range
 from dashboard.requests import Request
 from dashboard.server_table import chosen_period
-from dashboard.views.charts import chart_table, shown_range
+from dashboard.views.charts import chart_csv, chart_figures, chart_table, shown_range
 from metrics import app_queries
 from metrics.app_queries import AppRow
 from metrics.models import Condition, Server
@@ -50,18 +51,22 @@ def app(request: Request, server_id: int, app_id: int) -> HttpResponse:
     }
     if request.htmx:
         return render(request, "apps/live.html", context)
-    context |= history.charts_context(app_history.charts_of(row, shown.span, at), shown, at)
+    context |= history.charts_context(app_history.charts_of(row, shown.span, at), shown)
     return render(request, "apps/page.html", context)
 
 
 def charts(request: Request, server_id: int, app_id: int) -> HttpResponse:
-    """The figures alone, for the live refresh and for zooming."""
-    return JsonResponse({"charts": history.figures(_charts(request, server_id, app_id))})
+    return chart_figures(*_charts(request, server_id, app_id))
 
 
 def table(request: Request, server_id: int, app_id: int, chart: str) -> HttpResponse:
-    """The table behind one chart."""
-    return chart_table(request, _charts(request, server_id, app_id), chart)
+    found, _ = _charts(request, server_id, app_id)
+    return chart_table(request, found, chart)
+
+
+def table_csv(request: Request, server_id: int, app_id: int, chart: str) -> HttpResponse:
+    found, shown = _charts(request, server_id, app_id)
+    return chart_csv(found, chart, shown)
 
 
 def _row(request: Request, server_id: int, app_id: int, at: datetime) -> AppRow:
@@ -82,6 +87,7 @@ def _siblings(request: Request, row: AppRow, at: datetime) -> list[AppRow]:
     )
 
 
-def _charts(request: Request, server_id: int, app_id: int) -> list[Chart]:
+def _charts(request: Request, server_id: int, app_id: int) -> tuple[list[Chart], Range]:
     at = datetime.now(UTC)
-    return app_history.charts_of(_row(request, server_id, app_id, at), shown_range(request, at).span, at)
+    shown = shown_range(request, at)
+    return app_history.charts_of(_row(request, server_id, app_id, at), shown.span, at), shown

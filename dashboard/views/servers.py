@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
@@ -13,9 +13,10 @@ from dashboard import access, history
 from dashboard.app_table import server_apps
 from dashboard.charts import Chart
 from dashboard.forms import ServerForm
+from dashboard.ranges import Range
 from dashboard.requests import Request
 from dashboard.server_table import chosen_period, server_table
-from dashboard.views.charts import chart_table, shown_range
+from dashboard.views.charts import chart_csv, chart_figures, chart_table, shown_range
 from metrics import app_access, app_queries, costs, queries, servers
 from metrics.models import Server
 from metrics.periods import LABELS
@@ -54,18 +55,22 @@ def server(request: Request, server_id: int) -> HttpResponse:
     }
     if request.htmx:
         return render(request, "servers/live.html", context)
-    context |= history.charts_context(history.server_charts(row, shown.span, at), shown, at)
+    context |= history.charts_context(history.server_charts(row, shown.span, at), shown)
     return render(request, "servers/page.html", context)
 
 
 def charts(request: Request, server_id: int) -> HttpResponse:
-    """The figures alone, for the live refresh and for zooming."""
-    return JsonResponse({"charts": history.figures(_charts(request, server_id))})
+    return chart_figures(*_charts(request, server_id))
 
 
 def table(request: Request, server_id: int, chart: str) -> HttpResponse:
-    """The table behind one chart."""
-    return chart_table(request, _charts(request, server_id), chart)
+    found, _ = _charts(request, server_id)
+    return chart_table(request, found, chart)
+
+
+def table_csv(request: Request, server_id: int, chart: str) -> HttpResponse:
+    found, shown = _charts(request, server_id)
+    return chart_csv(found, chart, shown)
 
 
 @access.only(access.is_administrator)
@@ -87,7 +92,7 @@ def edit(request: Request, server_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         servers.change(form.save(commit=False), form.secret, form.cleaned_data["tags"], datetime.now(UTC))
         messages.success(request, f"{found.name} is changed.")
-        needs_preparation = not found.is_local and (form.secret or not found.host_keys.exists())
+        needs_preparation = found.is_dialled and (form.secret or not found.host_keys.exists())
         return redirect("server_prepare" if needs_preparation else "server", found.pk)
     return render(request, "servers/form.html", {"form": form, "server": found})
 
@@ -122,6 +127,7 @@ def _row(request: Request, server_id: int, at: datetime) -> ServerRow:
     return queries.server_row(_server(request, server_id), at)
 
 
-def _charts(request: Request, server_id: int) -> list[Chart]:
+def _charts(request: Request, server_id: int) -> tuple[list[Chart], Range]:
     at = datetime.now(UTC)
-    return history.server_charts(_row(request, server_id, at), shown_range(request, at).span, at)
+    shown = shown_range(request, at)
+    return history.server_charts(_row(request, server_id, at), shown.span, at), shown

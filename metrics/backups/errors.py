@@ -1,4 +1,4 @@
-"""Why a backup, a restore or an exchange of keys is not done."""
+"""Why a backup, a restore, a move or an exchange of keys is not done."""
 
 
 class BackupError(Exception):

@@ -1,16 +1,24 @@
 """Another database in the place of the product's own, while it is worked on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import connections
 
 
 @contextmanager
-def instead(name: str) -> Iterator[None]:
-    """Whatever uses the default database uses the one of this name: for commands, which have one thread."""
+def instead(other: str | Mapping[str, Any]) -> Iterator[None]:
+    """Whatever uses the default database uses another one: of this name, or of these settings.
+
+    For commands, which have one thread.
+    """
     own = connections.databases["default"]
-    _use(own | {"NAME": name})
+    _use(
+        own | {"NAME": other}
+        if isinstance(other, str)
+        else connections.configure_settings({"default": dict(other)})["default"]
+    )
     try:
         yield
     finally:

@@ -61,7 +61,7 @@ def unpack(archive: Archive, tell: Tell) -> str:
     program, own = _program("pg_restore"), _own()
     scratch = f"{own[: LONGEST_NAME - len(SCRATCH)]}{SCRATCH}"
     _check_rights()
-    _check_alone()
+    check_alone()
     query = "SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = %s"
     with _elsewhere() as cursor:
         cursor.execute(query, [own])
@@ -172,7 +172,7 @@ def _check_rights() -> None:
         raise BackupError(f'{user} does not own {_own()}: ALTER DATABASE "{_own()}" OWNER TO "{user}", then try again.')
 
 
-def _check_alone() -> None:
+def check_alone() -> None:
     """Now, as it would be a pity to find it out in the end."""
     others = _answer(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

@@ -6,6 +6,7 @@ Tell = Callable[[str, float], None]  # the stage, and its share from 0 to 1
 
 COPYING, CHECKING, WRITING, READING = "Copying the database", "Checking the copy", "Writing", "Reading it back"
 UNPACKING, FOLLOWING = "Unpacking", "Following the activity log"
+MAKING, MOVING = "Making the tables", "Moving"
 
 _SHARES = {COPYING: (0, 15), CHECKING: (15, 20), WRITING: (20, 85), READING: (85, 99)}
 

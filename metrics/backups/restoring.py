@@ -41,7 +41,7 @@ class Restored:
 
 def restore(path: Path, at: datetime, tell: Tell, accepted: Accepted) -> Restored:
     """Replace the database by the one of a backup. Raises BackupError, and then nothing was replaced."""
-    with _alone(), archive.opened(path) as found:
+    with alone(), archive.opened(path) as found:
         vendor, manifest = vendors.own(), found.manifest
         _check_belongs(manifest, accepted)
         found.verify(tell)
@@ -63,7 +63,8 @@ def restore(path: Path, at: datetime, tell: Tell, accepted: Accepted) -> Restore
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
+    """While the product does not run, and nothing else works on its database as a whole. Raises BackupError."""
     product = locks.take_product()
     if product is None:
         raise BackupError(RUNNING.format(settings.DATA_DIR))

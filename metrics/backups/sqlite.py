@@ -48,20 +48,20 @@ def dumped(draft: Path, tell: Tell) -> Iterator[tuple[IO[bytes], Facts, int]]:
     except sqlite3.Error as wrong:
         raise BackupError(f"SQLite says: {wrong}. Check the disk, and the database with `manage.py serve`.") from wrong
     finally:
-        _remove(copy)
+        remove(copy)
 
 
 def unpack(archive: Archive, tell: Tell) -> str:
     """Into an empty file beside the database; its name."""
     scratch = _own().with_name(f"{_own().name}.restoring")
-    _remove(scratch)
+    remove(scratch)
     _forget_second_names()
     files.check_room(scratch.parent, archive.manifest.size_bytes)
     try:
         with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.writelines(archive.chunks(tell, UNPACKING))
     except BaseException:
-        _remove(scratch)
+        remove(scratch)
         raise
     return str(scratch)
 
@@ -76,7 +76,7 @@ def check() -> None:
 
 
 def discard(scratch: str) -> None:
-    _remove(Path(scratch))
+    remove(Path(scratch))
 
 
 def aside(at: datetime) -> str:
@@ -89,11 +89,11 @@ def replace(scratch: str, kept: str) -> None:
     own = _own()
     connection.close()
     if kept:
-        _settle(own)
+        settle(own)
         for beside in BESIDE:
             with suppress(FileNotFoundError):  # under a second name first, so that no moment has none
                 os.link(f"{own}{beside}", f"{kept}{beside}")
-    _settle(Path(scratch))
+    settle(Path(scratch))
     files.keep(Path(scratch))
     for beside in BESIDE[1:]:  # only a damaged database has them still; its own stay beside the kept one
         Path(f"{own}{beside}").unlink(missing_ok=True)
@@ -142,7 +142,7 @@ def _check(cursor: Any) -> None:
         raise BackupError(f"The database is damaged ({answer}): restore a backup.")
 
 
-def _settle(path: Path) -> None:
+def settle(path: Path) -> None:
     """All of it in its one file, which nobody else has open. Of a damaged one, what can be."""
     try:
         with closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as database:
@@ -161,7 +161,7 @@ def _forget_second_names() -> None:
                 break
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     for one in _all(path):
         one.unlink(missing_ok=True)
 

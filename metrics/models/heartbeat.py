@@ -1,5 +1,6 @@
 """Signs of life of the background processes, and which host and process works under each name."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -32,13 +33,17 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         """The pollers whose lease runs."""
         return self.pollers().exclude(_quiet(at) | models.Q(holder__in=("", STOPPED)))
 
-    def claim(self, name: str, at: Instant) -> bool:
+    def claim(self, name: str, at: Instant, site: str = "") -> bool:
         """Have a name for this host, unless another host under that name gave a sign of life in the last 20 s."""
-        self.get_or_create(name=name, defaults={"at": at, "host": settings.THIS_HOST})
+        self.get_or_create(name=name, defaults={"at": at, "host": settings.THIS_HOST, "site": site})
         named = self.filter(name=name)
         named.filter(host="").update(host=settings.THIS_HOST)
         named.filter(_quiet(at)).exclude(host=settings.THIS_HOST).update(host=settings.THIS_HOST, holder="", at=at)
         return named.filter(host=settings.THIS_HOST).exists()
+
+    def leave(self, names: Iterable[str]) -> None:
+        """Let another host have these names at once."""
+        self.filter(name__in=names, host=settings.THIS_HOST).update(host="")
 
     def hold(self, name: str, holder: str, at: Instant, site: str = "") -> bool:
         """Take or keep a lease: whether `holder` has it now. One that was not renewed for 20 s is free."""
@@ -47,7 +52,7 @@ class HeartbeatQuerySet(models.QuerySet["Heartbeat"]):
         def is_taken() -> bool:
             return free.exclude(holder=STOPPED).update(site=site, holder=holder, at=at) == 1
 
-        return is_taken() or (self.claim(name, at) and is_taken())
+        return is_taken() or (self.claim(name, at, site) and is_taken())
 
     def is_held(self, name: str, holder: str) -> bool:
         return self.filter(name=name, holder=holder).exists()

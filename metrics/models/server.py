@@ -36,6 +36,7 @@ class Transport(models.TextChoices):
 
     SSH = "ssh", "SSH"
     LOCAL = "local", "Local shell"
+    DEMO = "demo", "Made up"  # only in a demo
 
 
 class Status(models.TextChoices):
@@ -137,6 +138,11 @@ class Server(models.Model):
     @property
     def is_local(self) -> bool:
         return self.transport == Transport.LOCAL
+
+    @property
+    def is_dialled(self) -> bool:
+        """Whether it has an address, a credential and a host key that matter."""
+        return self.transport == Transport.SSH
 
     @property
     def status(self) -> Status:

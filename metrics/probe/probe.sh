@@ -59,11 +59,21 @@ look_for_mounts() {
 
 usage='%S %b %f %a %c %d %n'
 
-filesystems() {
+look_at_disks() {
+  figures=''
+  [ -n "$locals" ] || return
   IFS=$newline
   set -f
   # shellcheck disable=SC2086  # one mount point a line
-  [ -n "$locals" ] && stat -f -c "$usage" -- $locals </dev/null 2>/dev/null
+  figures=$(stat -f -c "$usage" -- $locals </dev/null 2>/dev/null)
+  set +f
+  unset IFS
+}
+
+remote_filesystems() {
+  [ -n "$remotes" ] || return
+  IFS=$newline
+  set -f
   answering='' jobs=''
   for mount in $remotes; do
     limit 2 stat -f -c "$usage" -- "$mount" </dev/null 2>/dev/null &
@@ -241,10 +251,7 @@ containers_program='
 
 kernel() {
   found=$found $awk -v nonce="$nonce" -v tree="$groups" -v parent="$PPID" "$server_program $containers_program" </dev/null 2>/dev/null
-  printf '@@%s inodes
-%s
-%s@@%s filesystems
-' "$nonce" "$inodes" "$devices" "$nonce"
+  printf '@@%s inodes\n%s\n%s@@%s filesystems\n%s\n' "$nonce" "$inodes" "$devices" "$nonce" "$figures"
 }
 
 packed() { gzip -c | base64 | head -c 400000; } # what is cut off so cannot be unpacked, and spoils nothing else
@@ -361,8 +368,9 @@ sample() {
   look_for_containers
   look_at_containers
   look_for_devices
+  look_at_disks
   kernel
-  filesystems
+  remote_filesystems
   temperatures
   case $parts in *c*) listed=unknown ;; esac
   [ "$running" = "$listed" ] || containers

@@ -14,7 +14,8 @@ MODULES = """
     tests.activity.test_checks tests.activity.test_events tests.activity.test_pruning tests.activity.test_server_events
     tests.dashboard.test_activity_api tests.dashboard.test_backups tests.dashboard.test_record_activity
     tests.metrics.test_backup_keys tests.metrics.test_backups tests.metrics.test_daily_backups
-    tests.metrics.test_docker_daemon tests.metrics.test_hostile_apps tests.metrics.test_preparation
+    tests.metrics.test_docker_daemon tests.metrics.test_hostile_apps tests.metrics.test_moving
+    tests.metrics.test_preparation
 """.split()
 WITH_AN_ADDRESS = (Origin.WEB, Origin.ADMIN, Origin.API)
 OF_A_SERVER = ("server_", "host_key_", "preparation_", "app_", "apps_")

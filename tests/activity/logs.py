@@ -21,7 +21,7 @@ from activity.context import Acting
 from activity.record import record
 from activity.types import ActivityType, ActorKind, Origin, Result
 from tomo_monitor.configuration import configuration
-from tomo_monitor.settings import SQLITE_OPTIONS
+from tomo_monitor.databases import SQLITE_OPTIONS
 
 AT = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 ROWS = 20

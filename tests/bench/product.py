@@ -41,6 +41,7 @@ def _fleet(servers: int, dead: float, containers: int, minutes: int) -> Iterator
         yield f"{what}: all read for the first time after", f"{product.warm_up():.0f} s"
         passed = [product.minute() for _ in range(minutes)]
         logins = product.site.logins() / product.alive
+        yield f"{what}: parts that were started again", f"{product.restarts()}"
     for name, figure in simulator.told(passed):
         yield f"{what}: {name}", figure
     rounds = [one.round_seconds or float("inf") for one in passed]

@@ -104,7 +104,7 @@ class Simulator:
         query = f"SELECT count(*) FROM metrics_serverstate WHERE status = 'online' AND polled_at >= '{since}'"
         return int(self.product.rows(query)[0][0])
 
-    def warm_up(self, seconds: float = 300) -> float:
+    def warm_up(self, seconds: float = 900) -> float:
         """Until every living server has been polled; how long that took."""
         began, at = time.monotonic(), datetime(2000, 1, 1, tzinfo=UTC)
         while self.polled_since(at) < self.alive:
@@ -157,6 +157,10 @@ class Simulator:
         connection.close()
         assert answer.status == 200, f"{path}: {answer.status}"
         return (time.monotonic() - began) * 1000
+
+    def restarts(self) -> int:
+        """How often the supervisor had to start a part again."""
+        return self.product.log.read_text().count('"event": "part.failed"')
 
     def database_bytes(self) -> int:
         return sum(path.stat().st_size for path in self.product.data.glob("tomo.sqlite3*"))
@@ -282,8 +286,9 @@ def main() -> None:
         for _ in range(given.minutes):
             minutes.append(simulator.minute())
             print(f"| {' | '.join(tell(minutes[-1]) for tell in COLUMNS.values())} |", flush=True)
+        restarts = simulator.restarts()
     print("\n| What | Figure |\n|---|---|")
-    for what, figure in told(minutes):
+    for what, figure in (*told(minutes), ("parts that were started again", f"{restarts}")):
         print(f"| {what} | {figure} |")
 
 

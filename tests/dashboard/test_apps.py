@@ -13,11 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from activity.record import record
 from activity.types import ActivityType
 from metrics import retention
-from metrics.models import App, ContainerMetrics, Server
+from metrics.models import App, ContainerMetrics, Heartbeat, Server
 from metrics.probe.reading import AppsStatus, EngineAnswer, Health, State
 from tests.dashboard import fleet
 from tests.dashboard.fleet import MIB, MINUTE, container, exited
-from tests.dashboard.test_pages import page
+from tests.dashboard.test_pages import page, text
 
 OLD = timedelta(minutes=6)
 pytestmark = pytest.mark.django_db
@@ -27,11 +27,6 @@ def listed(browser: Client, asked: str = "") -> list[str]:
     """The names in the table of apps, as they come."""
     table = page(browser, f"/apps?{asked}").partition('<table class="servers apps">')[2].partition("</table>")[0]
     return re.findall(r'<a href="/servers/\d+/apps/\d+">([^<]+)</a>', table)
-
-
-def text(shown: str) -> str:
-    """A page without its tags, on one line."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", shown))
 
 
 def of(browser: Client, name: str = "web") -> str:
@@ -371,6 +366,7 @@ def test_more_apps_cost_no_more_queries(admin_browser: Client, address: str) -> 
 
 def test_a_running_app_tells_what_it_is(admin_browser: Client) -> None:
     known = fleet.captured("docker-24")["shop-web-1"]
+    Heartbeat.objects.beat("poll", datetime.now(UTC))
     fleet.with_apps(replace(known, restart_count=2))
     shown = of(admin_browser, "shop/web")
     assert "shop/web on web-01" in shown

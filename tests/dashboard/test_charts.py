@@ -21,8 +21,7 @@ VALUES = [10.0, None, 30.12345, 0.0]
 
 def series(model: type, *values: float | None) -> Series:
     """Every figure of a model with the same values."""
-    names = [field.name for field in figures_of(model)]
-    columns = {name: list(values or VALUES) for name in names}
+    columns = {field.name: list(values or VALUES) for field in figures_of(model)}
     return Series(SPAN, [1, 0, 1, 1], [1.0] * 4, columns, columns, columns)
 
 

@@ -9,6 +9,7 @@ import pytest
 from django.contrib import admin
 from django.test import Client
 
+from activity.models import ActivityLog
 from metrics import keys, servers
 from metrics.models import Credential, Server
 from metrics.servers import Secret
@@ -52,6 +53,7 @@ WRONG = [
     ("port", "abc", "whole number"),
     ("username", "-l root", "A user name starts with"),
     ("username", "tomo; reboot", "A user name starts with"),
+    ("site", "Frankfurt", "A site is made of at most 24 small letters"),
     ("tags", "ok <b>", "A tag is made of letters"),
     ("tags", "a" * 41, "at most 40"),
     ("notes", "a" * 10_001, "at most 10000"),
@@ -101,6 +103,15 @@ def test_an_encrypted_key_needs_its_passphrase(admin_browser: Client, tmp_path: 
     given = GOOD | {"credential": "key", "private_key": text, "passphrase": "open sesame"}
     assert admin_browser.post("/servers/add", given).status_code == 302
     assert "ENCRYPTED" not in Credential.objects.get().open()
+
+
+def test_a_server_is_moved_to_a_site_and_the_log_has_it(admin_browser: Client) -> None:
+    server = fleet.online()
+    given = {"name": server.name, "hostname": server.hostname, "port": 22, "username": "tomo", "site": "frankfurt"}
+    assert admin_browser.post(f"/servers/{server.pk}/edit", given | {"credential": "generated"}).status_code == 302
+    changed = ActivityLog.objects.filter(activity_type="server_updated").latest("id")
+    assert (changed.details["before"], changed.details["after"]) == ({"site": ""}, {"site": "frankfurt"})
+    assert admin_browser.get(f"/api/v1/servers/{server.pk}").json()["data"]["site"] == "frankfurt"
 
 
 def test_a_good_form_leads_to_the_preparation(admin_browser: Client) -> None:

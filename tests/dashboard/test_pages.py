@@ -1,8 +1,10 @@
 """Every state that a server can be in, on every page."""
 
+import csv
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from django.test import Client
 
 from metrics import servers
 from metrics.failures import Reason
-from metrics.models import Heartbeat, Server, ServerMetrics, ServerState
+from metrics.models import Filesystem, Heartbeat, Server, ServerMetrics, ServerState
 from metrics.probe.reading import Reading
 from tests.dashboard import fleet
 
@@ -23,6 +25,11 @@ def page(browser: Client, address: str, status: int = 200, **headers: Any) -> st
     response = browser.get(address, **headers)
     assert response.status_code == status, address
     return str(response.content.decode())
+
+
+def text(shown: str) -> str:
+    """A page without its tags, on one line."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", shown))
 
 
 def rows(browser: Client, address: str) -> list[str]:
@@ -211,12 +218,82 @@ def test_a_table_of_no_such_chart_is_not_there(admin_browser: Client) -> None:
     page(admin_browser, f"/servers/{server.pk}/table/nonsense", 404)
 
 
+def test_the_figures_of_a_chart_are_a_file_for_spreadsheets(admin_browser: Client) -> None:
+    server = fleet.online(polls=4)
+    answer = admin_browser.get(f"/servers/{server.pk}/table/memory.csv?period=1h")
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert re.fullmatch(r'attachment; filename="memory-\d{8}T\d{6}Z.csv"', answer["Content-Disposition"])
+    heading, *rows = csv.reader(StringIO(answer.content.decode()))
+    assert heading == ["time", "used (%)", "cache (%)"]
+    times = [datetime.fromisoformat(row[0]) for row in rows]
+    assert len(times) == 4
+    assert times == sorted(times)
+    assert all(row[0].endswith("Z") and 0 < float(row[1]) < 100 for row in rows)
+
+
+def test_every_chart_of_a_page_has_its_file(admin_browser: Client) -> None:
+    server = fleet.online()
+    links = re.findall(r'href="([^"]+\.csv\?period=1h)"', page(admin_browser, f"/servers/{server.pk}?period=1h"))
+    assert len(links) >= 6
+    files = [admin_browser.get(link).content.decode() for link in links]
+    assert all(file.startswith("time,") and ",-" not in file for file in files)
+    page(admin_browser, f"/servers/{server.pk}/table/nonsense.csv", 404)
+
+
+def test_a_spreadsheet_runs_no_name_from_a_server(admin_browser: Client) -> None:
+    server = fleet.online()
+    Filesystem.objects.filter(server=server).update(name="=1+1")
+    heading = admin_browser.get(f"/servers/{server.pk}/table/disk.csv?period=1h").content.decode().splitlines()[0]
+    assert "'=1+1 (%)" in heading
+    assert ",=" not in heading
+
+
+def test_a_free_range_is_told_and_every_link_of_its_charts_leads_to_it(admin_browser: Client) -> None:
+    server = fleet.online()
+    shown = page(admin_browser, f"/servers/{server.pk}?from=2026-01-31T09:00&to=2026-01-31T12:00:00Z")
+    assert re.search(r"<summary[^>]*>31 Jan( 2026)? 09:00 – (31 Jan 2026 )?12:00</summary>", shown)
+    assert 'name="from" value="2026-01-31T09:00"' in shown
+    query = "?from=2026-01-31T09:00:00Z&amp;to=2026-01-31T12:00:00Z"
+    assert f"/servers/{server.pk}/table/cpu{query}" in shown
+    assert f"/servers/{server.pk}/table/cpu.csv{query}" in shown
+    assert "aria-current" not in shown.partition('aria-label="Period"')[2].partition("</nav>")[0]
+
+
+def test_the_figures_say_what_they_show(admin_browser: Client) -> None:
+    address = f"/servers/{fleet.online().pk}/charts"
+    told = admin_browser.get(f"{address}?period=7d").json()
+    assert (told["query"], told["label"], told["is_live"]) == ("period=7d", "7 d", True)
+    told = admin_browser.get(f"{address}?from=2026-01-31T09:00:00Z&to=2026-01-31T12:00:00Z").json()
+    assert (told["query"], told["is_live"]) == ("from=2026-01-31T09:00:00Z&to=2026-01-31T12:00:00Z", False)
+    assert "5 min" in told["charts"]["load"]["keys"]
+
+
+def test_charts_are_drawn_in_the_page(admin_browser: Client) -> None:
+    shown = page(admin_browser, f"/servers/{fleet.online(polls=4).pk}?period=1h")
+    assert shown.count('<div class="drawing') == shown.count('<div class="plot"') >= 6
+    assert 'stroke="var(--load-1)"' in shown
+
+
 def test_the_silence_of_the_poller_stands_on_every_page(admin_browser: Client) -> None:
+    fleet.pending()
     Heartbeat.objects.beat("poll", datetime.now(UTC) - timedelta(minutes=5))
     for address in ("/", "/servers", "/apps", "/activity"):
-        assert "The poller gave no sign of life for 5 min" in page(admin_browser, address)
+        assert "The poller gave no sign of life for 5 min" in text(page(admin_browser, address))
     Heartbeat.objects.beat("poll", datetime.now(UTC))
     cache.clear()  # as some seconds later
+    assert "no sign of life" not in page(admin_browser, "/")
+
+
+def test_a_site_that_nobody_polls_is_named(admin_browser: Client, client: Client) -> None:
+    Heartbeat.objects.beat("poll", datetime.now(UTC))
+    server = fleet.online()
+    Server.objects.update(site="frankfurt")
+    shown = text(page(admin_browser, f"/servers/{server.pk}"))
+    assert "The poller of the site frankfurt gave no sign of life yet: nothing is polled." in shown
+    assert shown.count("site frankfurt") == 2
+    health = client.get("/healthz")
+    assert (health.status_code, health.json()["silent_sites"]) == (503, ["frankfurt"])
+    Heartbeat.objects.hold("poll-frankfurt", "a process", datetime.now(UTC), "frankfurt")
     assert "no sign of life" not in page(admin_browser, "/")
 
 
@@ -234,6 +311,7 @@ def test_a_changed_host_key_leads_its_administrator_to_it(admin_browser: Client,
 
 
 def test_health_tells_whether_the_pollers_work(client: Client) -> None:
+    fleet.pending()
     assert client.get("/healthz").status_code == 503
     Heartbeat.objects.beat("poll", datetime.now(UTC))
     assert client.get("/healthz").status_code == 200

@@ -46,27 +46,6 @@ def test_the_period_is_chosen_by_a_click_and_kept_in_the_address(signed_in: Open
     assert page.evaluate("([start, end]) => (new Date(end) - new Date(start)) / 86400000", [start, end]) >= 7
 
 
-def test_zooming_one_chart_zooms_all_and_a_double_click_goes_back(signed_in: Open) -> None:
-    page = drawn(signed_in(f"{WEB_01}?period=1h"))
-    before = ranges(page)
-    area = page.locator('[data-chart="cpu"] .nsewdrag').bounding_box()
-    assert area
-    middle = area["y"] + area["height"] / 2
-    page.mouse.move(area["x"] + area["width"] * 0.5, middle)
-    page.mouse.down()
-    page.mouse.move(area["x"] + area["width"] * 0.9, middle, steps=8)
-    page.mouse.up()
-    page.wait_for_function(
-        "before => document.querySelector('.plot').layout.xaxis.range[0] !== before", arg=before[0][0]
-    )
-    page.wait_for_function(f"() => new Set(({RANGES})([...document.querySelectorAll('.plot')]).map(String)).size === 1")
-    assert set(map(tuple, ranges(page))).isdisjoint(map(tuple, before))
-    page.mouse.dblclick(area["x"] + area["width"] * 0.5, middle)
-    page.wait_for_function(
-        "before => document.querySelector('.plot').layout.xaxis.range[0] === before", arg=before[0][0]
-    )
-
-
 def test_a_chart_has_a_table_behind_it(signed_in: Open) -> None:
     page = signed_in(f"{WEB_01}?period=1h")
     chart = page.locator("section.chart", has=page.locator("#chart-memory"))

@@ -36,12 +36,14 @@ def add(sshd: Sshd, *options: Any) -> str:
 
 
 def test_a_server_is_added_by_key_and_fingerprint_and_can_be_polled(sshd: Sshd, keys_folder: Path) -> None:
-    said = add(sshd, f"--key={keys_folder / 'id'}", f"--accept-host-key={sshd.fingerprint}", "--tag=a", "--tag=b")
+    said = add(
+        sshd, f"--key={keys_folder / 'id'}", f"--accept-host-key={sshd.fingerprint}", "--tag=a", "--tag=b", "--site=fra"
+    )
     assert f"ssh-ed25519 {sshd.fingerprint}" in said
     assert "yes CPU and cores" in said
     assert said.endswith("real is prepared and will be polled.\n")
     server = Server.objects.get()
-    assert [tag.name for tag in server.tags.all()] == ["a", "b"]
+    assert ([tag.name for tag in server.tags.all()], server.site) == (["a", "b"], "fra")
     assert list(Server.objects.due(datetime.now(UTC))) == [server]
 
 

@@ -94,6 +94,11 @@ def test_a_second_import_leaves_alone_what_is_there(tmp_path: Path) -> None:
     assert Server.objects.get(name="a").hostname == "192.0.2.1"
 
 
+def test_an_import_says_which_site_a_server_belongs_to(tmp_path: Path) -> None:
+    imported(tmp_path, "f.csv", "name,site\na,frankfurt\nb,\nc,Frankfurt 2\n", "--yes")
+    assert list(Server.objects.values_list("name", "site")) == [("a", "frankfurt"), ("b", "")]
+
+
 def test_bad_entries_are_told_and_the_good_ones_added(tmp_path: Path) -> None:
     said = imported(tmp_path, "f.csv", "name,hostname\ngood,192.0.2.1\nbad,-oProxyCommand\n", "--yes")
     assert "bad: hostname: Enter a host name" in said

@@ -181,13 +181,32 @@ def test_a_second_host_of_the_same_name_is_refused_with_the_remedy(settings: Any
     settings.CLUSTERS = [name]
     Command()._claim()
     Command()._claim()
-    settings.THIS_HOST = "another:1:/data"
+    settings.THIS_HOST = "another:/data"
     with pytest.raises(CommandError, match=remedy):
         Command()._claim()
     assert not Heartbeat.objects.hold(name, "its process", Now())
     Heartbeat.objects.update(at=AT)
     Command()._claim()
-    assert Heartbeat.objects.get().host == "another:1:/data"
+    assert Heartbeat.objects.get().host == "another:/data"
+
+
+@pytest.mark.django_db
+def test_a_host_that_stopped_leaves_its_names_to_another(settings: Any) -> None:
+    Command()._claim()
+    Heartbeat.objects.leave(settings.CLUSTERS)
+    settings.THIS_HOST = "another:/data"
+    Command()._claim()
+    assert set(Heartbeat.objects.values_list("host", flat=True)) == {"another:/data"}
+
+
+@pytest.mark.django_db
+def test_a_further_host_with_other_keys_is_refused_before_it_records_anything(settings: Any) -> None:
+    add(1)
+    settings.TOMO = settings.TOMO | {"node": "b"}
+    Command()._check_keys()
+    settings.ACTIVITY_KEY = bytes(32)
+    with pytest.raises(CommandError, match="copy the folder from the data folder of the first host"):
+        Command()._check_keys()
 
 
 @pytest.mark.django_db(databases="__all__")

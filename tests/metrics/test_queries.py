@@ -304,16 +304,17 @@ def test_without_samples_there_is_no_history(db: None) -> None:
     assert not queries.has_history(1, AT)
 
 
-def test_a_poller_that_never_beat_is_silent_since_unknown_times(db: None) -> None:
-    assert queries.poller_silence(AT) is None
-    Heartbeat.objects.beat("poll", AT - timedelta(seconds=7))
-    assert queries.poller_silence(AT) == timedelta(seconds=7)
+def test_a_site_is_silent_once_its_pollers_gave_no_sign_of_life_for_a_minute(server: Server) -> None:
+    assert queries.poller_silence(AT) == {"": None}
+    Heartbeat.objects.beat("poll", AT - timedelta(minutes=5))
+    assert queries.poller_silence(AT) == {"": timedelta(minutes=5)}
+    Heartbeat.objects.beat("poll-2", AT - timedelta(seconds=60))
+    assert queries.poller_silence(AT) == {}
 
 
-@pytest.mark.usefixtures("db")
-def test_the_quietest_of_several_pollers_counts(settings: Any) -> None:
-    settings.POLL_CLUSTERS = ["poll", "poll-2"]
+def test_only_sites_that_have_something_to_poll_are_silent(server: Server) -> None:
     Heartbeat.objects.beat("poll", AT)
-    assert queries.poller_silence(AT) is None
-    Heartbeat.objects.beat("poll-2", AT - timedelta(minutes=5))
-    assert queries.poller_silence(AT) == timedelta(minutes=5)
+    Server.objects.create(name="far", hostname="192.0.2.9", site="frankfurt")
+    assert queries.poller_silence(AT) == {"frankfurt": None}
+    Server.objects.filter(site="frankfurt").update(paused=True)
+    assert queries.poller_silence(AT) == {}

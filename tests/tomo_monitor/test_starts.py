@@ -70,6 +70,16 @@ def test_what_others_report_of_their_systems_is_not_taken_for_its_own() -> None:
     assert started().details["after"] == "crash"
 
 
+def test_each_host_tells_of_its_own_starts_and_ends() -> None:
+    started(NOW - 9 * MINUTE)
+    starts.record_shutdown("SIGTERM", NOW - 9 * MINUTE, NOW - 5 * MINUTE)
+    row = started(NOW - 4 * MINUTE, node="b")
+    assert (row.message, row.details["node"]) == (f"Monitor {__version__} on b started for the first time", "b")
+    assert started().details["after"] == "shutdown"
+    assert started(node="b").details["after"] == "crash"
+    assert not ActivityLog.objects.filter(activity_type=ActivityType.SETTINGS_CHANGED).exists()
+
+
 def test_a_start_after_a_row_that_somebody_changed() -> None:
     changed: Any = ["no object"]
     record(ActivityType.SYSTEM_STARTUP, "Monitor started", details=changed, at=NOW - MINUTE)

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from metrics import app_access, store
 from metrics.collect import Collected, connect_and_collect
-from metrics.connections import target
+from metrics.connections import way
 from metrics.failures import Failure
 from metrics.management.commands._arguments import as_command, server_named
 from metrics.models import Server
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         with as_command():
             server = server_named(options["name"])
-            if not server.is_local and not server.host_keys.exists():
+            if server.is_dialled and not server.host_keys.exists():
                 raise CommandError(f"{server.name} is not prepared: its host key is not confirmed yet.")
             at = datetime.now(UTC)
             outcome = self._poll(server)
@@ -41,8 +41,7 @@ class Command(BaseCommand):
 
     def _poll(self, server: Server) -> Collected | Failure:
         try:
-            to = None if server.is_local else target(server)
-            connection, collected = connect_and_collect(to, deltas.loaded(server.state.counters))
+            connection, collected = connect_and_collect(way(server), deltas.loaded(server.state.counters))
         except Failure as failure:
             return failure
         connection.close()

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, connections
 from django.db.models.functions import Now
 
-from activity import anchors, locks
+from activity import anchors, chain, locks
 from activity.context import Acting, acting
 from activity.types import ActorKind, Origin, Result
 from dashboard import set_up
@@ -28,6 +28,7 @@ from tomo_monitor.supervisor import Supervisor
 
 SYSTEM = Acting(kind=ActorKind.SYSTEM, origin=Origin.COMMAND)
 LOCK = 0x746F6D70  # of PostgreSQL
+ROWS_CHECKED = 20
 
 
 class Command(BaseCommand):
@@ -63,6 +64,7 @@ class Command(BaseCommand):
             for alias in connections:
                 call_command("migrate", database=alias, verbosity=0, interactive=False)
         self._check_database()
+        self._check_keys()
         self._claim()
         if "web" in settings.TOMO["parts"]:
             call_command("collectstatic", verbosity=0, interactive=False)
@@ -74,10 +76,19 @@ class Command(BaseCommand):
         else:
             servers.forget_this_machine(datetime.now(UTC), node)
 
+    def _check_keys(self) -> None:
+        """A further host with keys of its own could open no credential, and what it recorded would break the log."""
+        lately = list(chain.rows_after(max(chain.head()[0] - ROWS_CHECKED, 0))) if settings.TOMO["node"] else []
+        if lately and not any(row[-1] == chain.mac(chain.content(row)) for row in lately):
+            raise CommandError(
+                f"The keys in {settings.DATA_DIR / 'keys'} are not those of this database: "
+                "copy the folder from the data folder of the first host."
+            )
+
     def _claim(self) -> None:
         """Each name of a process is one host's."""
         for name in settings.CLUSTERS:
-            if not Heartbeat.objects.claim(name, Now()):
+            if not Heartbeat.objects.claim(name, Now(), settings.TOMO["site"]):
                 host = Heartbeat.objects.get(name=name).host.partition(":")[0]
                 remedy = "leave tasks out of TOMO_PARTS" if name == "tasks" else "set TOMO_NODE to a name of its own"
                 raise CommandError(f"Another host ({host}) runs {name!r} with this database: {remedy} on this one.")
