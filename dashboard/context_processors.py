@@ -30,4 +30,9 @@ def product(request: HttpRequest) -> dict[str, Any]:
 
 
 def _how_it_fares() -> dict[str, Any]:
-    return {"poller_silence": queries.poller_silence(datetime.now(UTC)), "log_is_broken": verification.is_broken()}
+    """As any cache can keep it: lengths in seconds."""
+    silence = queries.poller_silence(datetime.now(UTC))
+    return {
+        "poller_silence": {site: length and length.total_seconds() for site, length in silence.items()},
+        "log_is_broken": verification.is_broken(),
+    }
