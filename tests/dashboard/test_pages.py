@@ -13,7 +13,7 @@ from django.test import Client
 
 from metrics import servers
 from metrics.failures import Reason
-from metrics.models import Filesystem, Heartbeat, Server, ServerMetrics, ServerState
+from metrics.models import Filesystem, Heartbeat, LatestServerMetrics, Server, ServerMetrics, ServerState
 from metrics.probe.reading import Reading
 from tests.dashboard import fleet
 
@@ -122,9 +122,17 @@ def test_figures_are_current_for_two_intervals(admin_browser: Client, ago: int, 
     assert (" stale" not in page(admin_browser, "/servers")) is is_current
 
 
-def test_an_online_server_whose_samples_are_gone_says_so(admin_browser: Client) -> None:
-    server = fleet.online(ago=OLD)
+def test_the_newest_figures_outlast_their_samples(admin_browser: Client) -> None:
+    fleet.online(ago=OLD)
+    before = rows(admin_browser, "/servers"), page(admin_browser, "/servers").count('class="meter')
     ServerMetrics.objects.all().delete()
+    assert (rows(admin_browser, "/servers"), page(admin_browser, "/servers").count('class="meter')) == before
+    assert "6 min old" in page(admin_browser, "/servers")
+
+
+def test_an_online_server_without_figures_says_so(admin_browser: Client) -> None:
+    server = fleet.online(ago=OLD)
+    LatestServerMetrics.objects.all().delete()
     for address in ("/", "/servers"):
         assert "No figures are kept of it any more" in page(admin_browser, address)
     assert "The newest figures are 6 min old." in page(admin_browser, f"/servers/{server.pk}")
@@ -294,6 +302,7 @@ def test_a_site_that_nobody_polls_is_named(admin_browser: Client, client: Client
     health = client.get("/healthz")
     assert (health.status_code, health.json()["silent_sites"]) == (503, ["frankfurt"])
     Heartbeat.objects.hold("poll-frankfurt", "a process", datetime.now(UTC), "frankfurt")
+    cache.clear()  # as some seconds later
     assert "no sign of life" not in page(admin_browser, "/")
 
 
