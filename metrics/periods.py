@@ -92,10 +92,10 @@ def span(period: str, now: float, interval: int, kept: Kept, most_points: int = 
 
 def between(start: float, end: float, now: float, interval: int, kept: Kept, most_points: int = MOST_POINTS) -> Span:
     """The span from one instant to another, with the whole of the steps that they lie in. Raises WrongRange."""
-    if start >= end:
-        raise WrongRange("It begins after it ends: the first instant has to be before the second.")
     if start >= now:
         raise WrongRange("It lies in the future, of which nothing is known.")
+    if start >= end:
+        raise WrongRange("It begins after it ends: the first instant has to be before the second.")
     return _fitting(start, min(end, now), now, interval, kept, most_points - 1)
 
 
