@@ -32,7 +32,7 @@ PAGES = {
     f"{APP}/charts?period=7d": 5,
     f"{APP}/table/cpu?period=24h": 5,
     "/activity": 8,
-    "/health": 15,
+    "/health": 8,
     "/api/v1/summary": 6,
     "/api/v1/health": 8,
     "/api/v1/servers": 5,
@@ -44,7 +44,7 @@ PAGES = {
     f"{API_APP}/metrics?period=30d": 7,
     "/api/v1/activity": 4,
 }
-LIVE = {"/": 10, "/servers": 6, SERVER: 10, "/apps": 7, APP: 8, "/activity": 6}
+LIVE = {"/": 10, "/servers": 6, SERVER: 12, "/apps": 6, APP: 6, "/activity": 8}
 
 
 def grow(number: int) -> None:
