@@ -74,7 +74,7 @@ def test_a_time_without_an_offset_is_of_the_products_zone(settings: Any, begin: 
 
 def test_a_range_is_asked_for_again_by_its_query() -> None:
     found = ranges.chosen({"from": "2026-01-30", "to": "2026-01-31T10:30"}, AT)
-    assert found.query == "from=2026-01-30T00%3A00%3A00Z&to=2026-01-31T10%3A30%3A00Z"
+    assert found.query == "from=2026-01-30T00:00:00Z&to=2026-01-31T10:30:00Z"
     assert (found.label, found.span.until) == ("30 Jan 00:00 – 31 Jan 10:30", found.end.timestamp())
 
 
