@@ -6,6 +6,7 @@
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from typing import Any
 
 from tests.bench.targets import Target
 from tests.serve import ROOT
+from tomo_monitor.processes import die_with_parent
 
 Found = Target | tuple[str, str]
 
@@ -38,6 +40,8 @@ def measured(name: str, options: dict[str, Any], database_url: str = "") -> Iter
 
 def main() -> None:
     name, options = sys.argv[1], json.loads(sys.argv[2])
+    die_with_parent(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it: nothing stays behind
     out, sys.stdout = sys.stdout, sys.stderr  # nothing else gets between the lines
     _prepare()
     for found in import_module(f"tests.bench.{name}").measure(**options):

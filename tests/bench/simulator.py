@@ -3,6 +3,7 @@
 import argparse
 import json
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -278,6 +279,7 @@ def main() -> None:
     parser.add_argument("--containers", type=int, default=10, help="on the machine, and so on each server")
     parser.add_argument("--minutes", type=int, default=60)
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it: nothing stays behind
     with running(given.servers, given.dead, given.containers) as simulator:
         print(f"{simulator.product.url}/ is up; all {simulator.alive} living servers were read after", end=" ")
         print(f"{simulator.warm_up():.0f} s and {simulator.site.logins()} logins\n", flush=True)
