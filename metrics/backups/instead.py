@@ -1,6 +1,6 @@
 """Another database in the place of the product's own, while it is worked on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,17 +8,10 @@ from django.db import connections
 
 
 @contextmanager
-def instead(other: str | Mapping[str, Any]) -> Iterator[None]:
-    """Whatever uses the default database uses another one: of this name, or of these settings.
-
-    For commands, which have one thread.
-    """
+def instead(**other: Any) -> Iterator[None]:
+    """Whatever uses the default database uses one with other settings: for commands, which have one thread."""
     own = connections.databases["default"]
-    _use(
-        own | {"NAME": other}
-        if isinstance(other, str)
-        else connections.configure_settings({"default": dict(other)})["default"]
-    )
+    _use(own | other)
     try:
         yield
     finally:

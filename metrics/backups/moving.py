@@ -42,7 +42,7 @@ def move(to: Mapping[str, Any], at: datetime, tell: Tell, *, broken_log: bool = 
     The database that is left stays as it is in any case.
     """
     try:
-        with alone(), _held() as source, _unfinished(to) as scratch, instead(scratch), _one_transaction():
+        with alone(), _held() as source, _unfinished(to) as scratch, instead(**scratch), _one_transaction():
             _check_empty()
             _make_tables(tell)
             moved = _copy(source, tell)

@@ -121,7 +121,7 @@ def _snapshot() -> Iterator[tuple[str, Facts]]:
 @contextmanager
 def _elsewhere() -> Iterator[Any]:
     """A cursor in another database, as nobody renames or drops the one they are in."""
-    with instead("postgres"), connection.cursor() as cursor:
+    with instead(NAME="postgres"), connection.cursor() as cursor:
         yield cursor
 
 

@@ -48,7 +48,7 @@ def restore(path: Path, at: datetime, tell: Tell, accepted: Accepted) -> Restore
         before, kept = _head(), vendor.aside(at)
         scratch = vendor.unpack(found, tell)
         try:
-            with instead(scratch):
+            with instead(NAME=scratch):
                 _check(manifest, tell)
                 _bring_up_to_date(accepted, tell)
                 _record(path, manifest, before, kept, at)
