@@ -13,6 +13,7 @@ from metrics.periods import DAY, DAY_SECONDS, FIVE_MINUTES, HOUR, RAW, Resolutio
 WIDTHS = {RAW: DAY_SECONDS, FIVE_MINUTES: 7 * DAY_SECONDS, HOUR: 28 * DAY_SECONDS, DAY: 364 * DAY_SECONDS}
 AHEAD = 2  # the present one and the next
 LOCK = 0x746F6D6F  # one process at a time makes them
+_RESOLUTIONS = {table_of(model, resolution)._meta.db_table: resolution for model in SAMPLES for resolution in WIDTHS}
 
 
 def ensure(resolution: Resolution, slots: Iterable[int]) -> None:
@@ -28,6 +29,15 @@ def ensure(resolution: Resolution, slots: Iterable[int]) -> None:
         for name in sorted(wanted.keys() - {name for (name,) in cursor.fetchall()}):
             table, begin = wanted[name]
             _make(cursor, table, begin, width)
+
+
+def cover(table: str, first: int, last: int) -> None:
+    """Have the partitions of this table for all keys from the first to the last; nothing for a table without any."""
+    if connection.vendor == "postgresql" and table in _RESOLUTIONS:
+        width = WIDTHS[_RESOLUTIONS[table]]
+        with connection.cursor() as cursor:
+            for begin in range((first >> OWNER_BITS) // width * width, (last >> OWNER_BITS) + 1, width):
+                _make(cursor, table, begin, width)
 
 
 def make_ahead(now: int) -> None:

@@ -192,6 +192,7 @@ class Poller:
         self._meter.count(len(polled))
         for start in range(0, len(polled), AT_ONCE):
             self._store(polled[start : start + AT_ONCE])
+            self._keep_lease()  # the first look at many servers takes long, and is no silence
 
     def _store(self, polled: list[Polled]) -> None:
         """All in one transaction; if one of them cannot be stored, each in its own."""

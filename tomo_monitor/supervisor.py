@@ -24,6 +24,7 @@ from tomo_monitor.processes import SUPERVISED, children, die_with_parent
 
 log = structlog.get_logger(__name__)
 
+FRUGAL = {"MALLOC_ARENA_MAX": "2"}  # a poller has a thread for each server, and each would get memory of its own
 TICK_SECONDS = 1.0
 GRACE_SECONDS = 12.0  # from SIGTERM to SIGKILL
 START_SECONDS = 40.0  # that a part has for its first sign of life
@@ -62,7 +63,7 @@ class Part:
         self.process = subprocess.Popen(
             self.command,
             cwd=settings.BASE_DIR,
-            env=os.environ | {SUPERVISED: self.name} | self.environment,
+            env=os.environ | FRUGAL | {SUPERVISED: self.name} | self.environment,
             process_group=0,
             preexec_fn=die_with_parent,
         )

@@ -15,6 +15,7 @@ from django.db.migrations.executor import MigrationExecutor
 from activity import verification
 from activity.record import record
 from activity.types import ActivityType
+from metrics import partitions
 from metrics.backups import facts, files, postgresql, sqlite
 from metrics.backups.errors import BackupError
 from metrics.backups.instead import instead
@@ -133,7 +134,7 @@ def _copy(source: Database, tell: Tell) -> Moved:
 
 
 def _send(table: Table, source: Database, digest: Digest) -> str:
-    # Before this line a table that is partitioned by its key needs partitions for the keys that will come.
+    partitions.cover(table.name, *table.ends(source))
     table.write(connection, digest.passing(table.batches(source)))
     table.go_on_after(connection, table.last_id(source))
     return digest.value

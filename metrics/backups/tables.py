@@ -53,6 +53,12 @@ class Table:
         except DataError as wrong:
             raise BackupError(f"A row of {self.name} does not fit: {str(wrong).splitlines()[0]}") from wrong
 
+    def ends(self, database: Database) -> tuple[int, int]:
+        """The lowest and the highest key where they are whole numbers; (0, -1) where there are none."""
+        column, is_number = self.key.column, isinstance(self.key, models.IntegerField)
+        found = [_answer(database, f"SELECT {end}({column}) FROM {self.name}") for end in ("MIN", "MAX")]
+        return (int(found[0]), int(found[1])) if is_number and None not in found else (0, -1)
+
     def last_id(self, database: Database) -> int:
         """The highest number that was ever given to a row: no row that comes later may get it again."""
         query = LAST_IDS[database.vendor].format(column=self.key.column)
