@@ -276,21 +276,23 @@ class _Roll:
 
 
 _ROLL = {model: _Roll(model) for model in SAMPLES}
-_PLACE = {field.name: number for number, field in enumerate(bulk.columns_of(ServerMetrics)[1:])}
+SUMMED = (
+    "cpu_percent cores_percent memory_total_bytes memory_used_bytes disk_used_bytes disk_available_bytes"
+    " network_rx_bytes_per_second network_tx_bytes_per_second"
+).split()
+_PLACES = [[field.name for field in bulk.columns_of(ServerMetrics)[1:]].index(name) for name in SUMMED]
 
 
 def _fleet(some: Iterable[rows.Row]) -> rows.Row:
     """FleetMetrics of one step, as fleet_series sums it up out of samples."""
     sums = [0.0] * 9
     for row in some:
-        figure = {name: row[number] or 0 for name, number in _PLACE.items()}
-        cores = len(figure["cores_percent"] or b"")
-        used, rest = figure["disk_used_bytes"], figure["disk_available_bytes"]
-        memory = (figure["memory_total_bytes"], figure["memory_used_bytes"])
-        network = (figure["network_rx_bytes_per_second"], figure["network_tx_bytes_per_second"])
-        each = (1, cores, cores * figure["cpu_percent"] / 100, *memory, used + rest, used, *network)
-        sums = [a + b for a, b in zip(sums, each, strict=True)]
-    return tuple(value if number == 2 else round(value) for number, value in enumerate(sums))
+        figures: list[Any] = [row[number] or 0 for number in _PLACES]
+        cpu, halves, memory, used, disk, free, received, sent = figures
+        cores = len(halves) if halves else 0
+        each = (1, cores, cores * cpu / 100, memory, used, disk + free, disk, received, sent)
+        sums = [one + more for one, more in zip(sums, each, strict=True)]
+    return tuple(round(value) if number != 2 else value for number, value in enumerate(sums))
 
 
 def _roll(end: datetime, tell: Tell) -> None:
