@@ -34,14 +34,15 @@ from metrics.models import (
 )
 from metrics.models.fields import slot_key
 from metrics.models.fleet_metrics import FLEET
-from metrics.models.rollups import ROLLUPS, SAMPLES, figures_of
+from metrics.models.rollups import ROLLUPS, SAMPLES, UNSUMMED, figures_of
 from metrics.models.server import Transport
 from metrics.periods import FIVE_MINUTES, HOUR, RAW, Resolution
 from metrics.probe import deltas
+from metrics.probe.reading import State
 from metrics.store import Polled
 
 DEMO = Acting(kind=ActorKind.COMMAND, origin=Origin.COMMAND, name="demo")
-STEPS = {RAW: MINUTE, FIVE_MINUTES: 150, HOUR: 300}  # seconds over which the figures of a resolution are worked out
+STEPS = {RAW: MINUTE, FIVE_MINUTES: 300, HOUR: 300}  # seconds over which the figures of a resolution are worked out
 BEFORE_A_CRASH = 15 * MINUTE
 AT_ONCE = 3600  # seconds whose rows are written in one transaction
 
@@ -217,7 +218,7 @@ def _write_samples(part: _Stretch, known: Sequence[_Known]) -> None:
 
 
 def _write_buckets(part: _Stretch, known: Sequence[_Known]) -> None:
-    """Roll-ups as they would be, made of fewer and longer steps than there were samples."""
+    """Roll-ups as they would be, made of steps of five minutes instead of every sample."""
     width, step = part.resolution.seconds, STEPS[part.resolution]
     samples, steps = width // retention.interval_seconds(), width // step
     found = defaultdict(list)
@@ -232,9 +233,7 @@ def _write_buckets(part: _Stretch, known: Sequence[_Known]) -> None:
             gathered[FleetMetrics, FLEET].append(_fleet(together))
         for (model, owner), some in gathered.items():
             count = max(round(samples * len(some) / steps), 1)
-            found[model].append(
-                (slot_key(start, owner), count, samples, *_ROLL[model](bulk.stored(model, some), count))
-            )
+            found[model].append((slot_key(start, owner), count, samples, *_rolled(model, some, count)))
     for model, values in found.items():
         bulk.upsert(ROLLUPS[model][part.resolution], values)
 
@@ -246,41 +245,42 @@ def _at(at: int, step: int, known: Sequence[_Known]) -> Iterator[tuple[type[Any]
                 yield model, owner, row
 
 
-class _Roll:
-    """A bucket's columns out of the rows of some steps, as their columns keep them."""
-
-    def __init__(self, model: Any) -> None:
-        names = [field.name for field in bulk.columns_of(model)][1:]
-        self._figures = [(names.index(f.name), f.name in model.COUNTERS) for f in figures_of(model)]
-        self._last = [names.index(name) for name in ("status",) if name in names]
-        self._cores = [names.index(name) for name in ("cores_percent",) if name in names]
-
-    def __call__(self, some: Sequence[rows.Row], count: int) -> list[Any]:
-        columns, found = list(zip(*some, strict=True)), []
-        for number, is_counter in self._figures:
-            values: Any = columns[number]
-            if None in values:
-                values = [value for value in values if value is not None]
-            if is_counter:
-                found.append(max(values, default=None))
-            elif values:
-                known = max(count * len(values) // len(some), 1)
-                found += (round(sum(values) * known / len(values)), min(values), max(values), known)
-            else:
-                found += (None, None, None, 0)
-        found += [columns[number][-1] for number in self._last]
-        for number in self._cores:
-            cores = [one for one in columns[number] if one]
-            found.append(bytes(round(sum(one) / len(one)) for one in zip(*cores, strict=True)) if cores else None)
-        return found
+def _rolled(model: Any, some: Sequence[rows.Row], count: int) -> list[Any]:
+    """A bucket's columns out of the rows of its steps, as the product rolls up samples."""
+    known = [[value for value in column if value is not None] for column in zip(*some, strict=True)]
+    low, mean, high = bulk.stored(model, zip(*map(_summary, known), strict=True))
+    found: list[Any] = []
+    for number, is_counter in _FIGURES[model]:
+        if is_counter:
+            found.append(high[number])
+        else:
+            n = -(-count * len(known[number]) // len(some))
+            found += (None if mean[number] is None else mean[number] * n, low[number], high[number], n)
+    return found + [high[number] for number in _WHOLE[model]]
 
 
-_ROLL = {model: _Roll(model) for model in SAMPLES}
+def _summary(values: list[Any]) -> tuple[Any, Any, Any]:
+    """Least, mean and greatest; of each core the mean, of states the last one."""
+    if len(values) < 2:
+        return (values[0],) * 3 if values else (None,) * 3
+    if isinstance(values[0], bytes):
+        return (bytes(round(sum(one) / len(one)) for one in zip(*values, strict=True)),) * 3
+    if isinstance(values[0], State):
+        return (values[-1],) * 3
+    return min(values), sum(values) / len(values), max(values)
+
+
+def _places(model: Any) -> dict[str, int]:
+    return {field.name: number for number, field in enumerate(bulk.columns_of(model)[1:])}
+
+
+_FIGURES = {model: [(_places(model)[f.name], f.name in model.COUNTERS) for f in figures_of(model)] for model in SAMPLES}  # type: ignore[attr-defined]
+_WHOLE = {model: [n for name, n in _places(model).items() if name in UNSUMMED] for model in SAMPLES}
 SUMMED = (
     "cpu_percent cores_percent memory_total_bytes memory_used_bytes disk_used_bytes disk_available_bytes"
     " network_rx_bytes_per_second network_tx_bytes_per_second"
 ).split()
-_PLACES = [[field.name for field in bulk.columns_of(ServerMetrics)[1:]].index(name) for name in SUMMED]
+_PLACES = [_places(ServerMetrics)[name] for name in SUMMED]
 
 
 def _fleet(some: Iterable[rows.Row]) -> rows.Row:

@@ -1,6 +1,6 @@
 """Made-up machines: answers that are read as any server's, a past that agrees with the present, only in a demo."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -211,6 +211,7 @@ def test_rolling_up_goes_on_where_the_past_ends(demo: None) -> None:
 def test_what_happened_is_told_in_order_and_the_log_verifies(demo: None) -> None:
     told = list(ActivityLog.objects.order_by("id").values_list("timestamp", "activity_type"))
     assert [at for at, _ in told] == sorted(at for at, _ in told)
+    assert told[0] == (Server.objects.get(name="vpn-01").added_at, "server_added")
     kinds = {kind for _, kind in told}
     assert {"server_added", "server_disconnected", "app_crashed", "app_out_of_memory", "app_started"} <= kinds
     assert verification.verify().is_whole
@@ -247,8 +248,3 @@ def test_nobody_chooses_the_transport() -> None:
 
     assert "transport" not in ServerForm().fields
     assert not Server._meta.get_field("transport").editable
-
-
-def test_times_are_of_the_past(demo: None) -> None:
-    server = Server.objects.get(name="vpn-01")
-    assert server.added_at == datetime.fromtimestamp(BEGUN - 2 * 86_400, UTC)
