@@ -102,7 +102,8 @@ def _eventful(plan: Plan, start: int, end: int) -> Iterator[int]:
     """The minutes in which a poll sees something new; before a crash those that its card tells of."""
     instants = [*plan.boots.within(start, end)]
     if plan.outage:
-        instants += [at + wait for at in plan.outage.begins.within(start, end) for wait in (0, plan.outage.seconds)]
+        waits = (-2 * MINUTE, 0, plan.outage.seconds)  # the first is when it was seen last
+        instants += [at + wait for at in plan.outage.begins.within(start, end) for wait in waits]
     for app in plan.apps:
         instants += [*app.deployed.within(start, end), *_troubled(app, start, end)]
     for at in instants:
