@@ -1,7 +1,7 @@
 """A demo's past: what happened is polled, recorded and stored by the product itself; figures are written in bulk."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -66,11 +66,18 @@ def fill(names: Sequence[str], end: datetime, days: int, tell: Tell) -> None:
     with acting(DEMO):
         for name in names:
             _add(fleet.plan(name, now), datetime.fromtimestamp(start, UTC))
-    _live_through(names, start, now, tell)
+    _live_through(_eventful(names, start, now), now, lambda share: tell("What happened", share))
     for model in SAMPLES:
         model._default_manager.all().delete()
     _write(_stretches(start, now), [_Known(machine(name, now)) for name in names], tell)
     _roll(end, tell)
+
+
+def catch_up(names: Sequence[str], begun_at: datetime, end: datetime, tell: Tell) -> None:
+    """Every minute since the past was begun: filling it took a while."""
+    begun = int(begun_at.timestamp())
+    due = dict.fromkeys(range(begun + MINUTE, int(end.timestamp()), MINUTE), names)
+    _live_through(due, begun, lambda share: tell("The last minutes", share))
 
 
 def _add(plan: Plan, at: datetime) -> None:
@@ -82,23 +89,28 @@ def _add(plan: Plan, at: datetime) -> None:
 # What happened ----------------------------------------------------------------------------------
 
 
-def _live_through(names: Sequence[str], start: int, end: int, tell: Tell) -> None:
-    """Poll each machine at the first minute, at the last two, and whenever something happens to it."""
-    due = defaultdict(list)
-    for name in names:
-        for at in {start, end - MINUTE, end, *_eventful(fleet.plan(name, end), start, end)}:
-            due[at].append(name)
+def _live_through(due: Mapping[int, Sequence[str]], begun_at: int, tell: Callable[[float], None]) -> None:
+    """Poll the machines that are due at each instant, as the poller would have."""
     connections: dict[str, DemoConnection] = {}
     for number, at in enumerate(sorted(due)):
-        tell("What happened in the last weeks", number / len(due))
+        tell(number / len(due))
         when = datetime.fromtimestamp(at, UTC)
         wanted = crash_cards.wanted(when)
         watched = Server.objects.filter(name__in=due[at]).select_related("state")
-        polls = [Polled(one, when, _poll(one, when, end, connections, wanted.get(one.pk, {}))) for one in watched]
+        polls = [Polled(one, when, _poll(one, when, begun_at, connections, wanted.get(one.pk, {}))) for one in watched]
         store.save(polls, timedelta(seconds=retention.interval_seconds()))
 
 
-def _eventful(plan: Plan, start: int, end: int) -> Iterator[int]:
+def _eventful(names: Sequence[str], start: int, end: int) -> dict[int, list[str]]:
+    """Which machines to poll when: each at the first minute, at the last two, and whenever something happens to it."""
+    due = defaultdict(list)
+    for name in names:
+        for at in {start, end - MINUTE, end, *_minutes(fleet.plan(name, end), start, end)}:
+            due[at].append(name)
+    return due
+
+
+def _minutes(plan: Plan, start: int, end: int) -> Iterator[int]:
     """The minutes in which a poll sees something new; before a crash those that its card tells of."""
     instants = [*plan.boots.within(start, end)]
     if plan.outage:

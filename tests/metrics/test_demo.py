@@ -177,6 +177,13 @@ def test_polls_go_on_without_a_step(demo: None) -> None:
     assert not ActivityLog.objects.filter(timestamp__gt=AT).exists()
 
 
+def test_the_time_that_filling_took_is_caught_up(demo: None) -> None:
+    history.catch_up(FILLED, AT, AT + timedelta(minutes=4, seconds=5), lambda _stage, _share: None)
+    server = Server.objects.get(name="web-02")
+    minutes = [slot_key(BEGUN + 60 * minute, server.pk) for minute in range(6)]
+    assert ServerMetrics.objects.filter(pk__in=minutes).count() == 5
+
+
 def test_roll_ups_written_in_bulk_are_those_that_samples_give(demo: None) -> None:
     start = BEGUN - 6 * 3600
     five: Any = ROLLUPS[ServerMetrics][FIVE_MINUTES]

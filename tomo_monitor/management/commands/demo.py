@@ -53,7 +53,9 @@ class Command(BaseCommand):
                 progress("The database", 0)
                 call_command("migrate", database=alias, verbosity=0, interactive=False)
             logging.disable(logging.INFO)  # each event of a month would be a line
-            history.fill(names, datetime.fromtimestamp(settings.DEMO_BEGUN_AT, UTC), days, progress)
+            begun_at = datetime.fromtimestamp(settings.DEMO_BEGUN_AT, UTC)
+            history.fill(names, begun_at, days, progress)
+            history.catch_up(names, begun_at, datetime.now(UTC), progress)
             password = secrets.token_urlsafe(12)
             with acting(history.DEMO):
                 get_user_model().objects.create_superuser(ADMINISTRATOR, password=password)
