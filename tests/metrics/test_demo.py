@@ -10,8 +10,8 @@ from activity.models import ActivityLog
 from metrics import retention, rollups, store
 from metrics.collect import Collected, collect
 from metrics.connections import open_connection, way
-from metrics.demo import fleet, history
-from metrics.demo.connection import DemoConnection, MadeUp
+from metrics.demo import figures, fleet, history
+from metrics.demo.connection import DemoConnection, MadeUp, machine
 from metrics.dial import dial
 from metrics.failures import Failure, Reason
 from metrics.models import (
@@ -91,12 +91,12 @@ def test_every_machine_answers_with_sensible_figures(clock: Clock, name: str) ->
 
 def test_its_containers_are_listed_inspected_and_measured(clock: Clock) -> None:
     polled = twice(clock)
-    seen, figures = polled.reading.containers, polled.sample.containers
+    seen, used = polled.reading.containers, polled.sample.containers
     assert seen
     assert seen.status is AppsStatus.OK
     assert {one.service for one in seen.by_id.values()} == {"", "web", "api", "worker", "cache"}
     assert all(one.state is State.RUNNING and one.restart_policy for one in seen.by_id.values())
-    assert all(0.5 < (one.cpu_percent or 0) < 99 for one in figures.values())
+    assert all(0.5 < (one.cpu_percent or 0) < 99 for one in used.values())
 
 
 def test_one_that_leaks_is_killed_and_writes_last_words(clock: Clock) -> None:
@@ -149,7 +149,7 @@ def poll_all(at: datetime) -> None:
         store.save([Polled(server, at, collect(probe, deltas.loaded(server.state.counters)))], timedelta(seconds=60))
 
 
-def figures(row: Any) -> dict[str, float]:
+def numbers(row: Any) -> dict[str, float]:
     known = {f.name: getattr(row, f.name) for f in row._meta.concrete_fields}
     return {name: value for name, value in known.items() if isinstance(value, int | float) and name not in NO_FIGURES}
 
@@ -164,7 +164,7 @@ def test_figures_written_in_bulk_are_those_that_a_poll_brings(demo: None) -> Non
         (ContainerMetrics.objects.get(pk=slot_key(BEGUN, worker.pk)), LatestContainerMetrics.objects.get(app=worker)),
     ]
     for written, polled in pairs:
-        assert figures(written) == pytest.approx(figures(polled), rel=0.02, abs=0.2)
+        assert numbers(written) == pytest.approx(numbers(polled), rel=0.02, abs=0.2)
 
 
 def test_polls_go_on_without_a_step(demo: None) -> None:
@@ -188,9 +188,9 @@ def test_roll_ups_written_in_bulk_are_those_that_samples_give(demo: None) -> Non
     start = BEGUN - 6 * 3600
     five: Any = ROLLUPS[ServerMetrics][FIVE_MINUTES]
     keys = {"pk__gte": first_key(start), "pk__lt": first_key(start + 3600)}
-    before = {row.pk: figures(row) for row in five.objects.filter(**keys)}
-    known = [history._Known(history.machine(name, BEGUN)) for name in FILLED]
-    history._write_samples(history._Stretch(FIVE_MINUTES, start, start + 3600), known)
+    before = {row.pk: numbers(row) for row in five.objects.filter(**keys)}
+    known = [figures.Known(machine(name, BEGUN)) for name in FILLED]
+    figures.write_samples(figures.Stretch(FIVE_MINUTES, start, start + 3600), known)
     Resolved.objects.filter(seconds=0).update(pruned_until=start)
     rollups.reroll(start, start + 3600, lambda _resolution, _start: None)
     for row in five.objects.filter(**keys):
