@@ -27,7 +27,7 @@ def turn_to(environment: MutableMapping[str, str]) -> None:
     folder = Path(f"{given}-demo" if given else "./data/demo").expanduser().absolute()
     for name in [name for name in environment if name.startswith("TOMO_") and name not in KEEPS]:
         del environment[name]
-    environment.update({"TOMO_DATA_DIR": str(folder), "TOMO_WATCH_SELF": "off", "TOMO_BACKUPS_KEPT": "0"})
+    environment.update(TOMO_DATA_DIR=str(folder), TOMO_WATCH_SELF="off", TOMO_BACKUPS_KEPT="0")
     if folder.exists() and any(folder.iterdir()) and begun_at(folder) is None:
         raise NoDemo(f"{folder} holds something that is no demo: move it away, or set TOMO_DATA_DIR.")
     if not (folder / "keys" / PASSWORD).exists():

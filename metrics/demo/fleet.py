@@ -199,6 +199,11 @@ LINES = {line.split()[0]: line for line in SERVERS.split("\n") if line}
 NAMES = tuple(LINES)
 
 
+def names(count: int) -> list[str]:
+    """So many machines: those that were thought of first, then as many more as are wanted."""
+    return [*NAMES[:count], *(f"node-{number:04}" for number in range(len(NAMES) + 1, count + 1))]
+
+
 @cache
 def plan(name: str, begun_at: float) -> Plan:
     """The machine of this name. One that is not on the list is made like one of them."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from math import sin, tau
+from typing import NamedTuple
 from uuid import UUID
 
 from metrics.demo.fleet import MIB, NIGHT, AppPlan, Disk, Plan
@@ -14,6 +15,7 @@ BLOCK = 4096
 FLAP_SECONDS = 240  # a flapping container lives so long,
 DEAD_SECONDS = 95  # of which it waits so long to be restarted
 KILLED = 137
+TURN, SWING = 900, 3.7 * HOUR  # of cores and of memory
 JOB = 0.22  # of all cores are busy with a job that comes back
 COUNTED = 2**20  # what a cgroup counts at its start
 
@@ -92,6 +94,18 @@ class Moment:
         return self.at - self.booted_at
 
 
+class _Counted(NamedTuple):
+    """What only grows: core seconds busy and waiting, then seconds at the usual rate, nights and jobs."""
+
+    busy: float
+    iowait: float
+    disk: float
+    network: float
+    night: float
+    cpu: float
+    job: float
+
+
 class Machine:
     """Made once of a plan, then asked for any instant."""
 
@@ -103,7 +117,7 @@ class Machine:
         self._busy = cores * plan.use + sum(app.cores for app in plan.apps)
         uneven = [1 + 0.12 * sin(n * 2.4 + len(plan.name)) for n in range(cores)]
         self._shares = [one / sum(uneven) for one in uneven]
-        self._at_boot: dict[float, tuple[float, ...]] = {}
+        self._boots: dict[float, _Counted] = {}
         self._at_start: dict[tuple[int, float], float] = {}
         self._names: dict[tuple[int, int], tuple[str, str]] = {}
 
@@ -111,90 +125,88 @@ class Machine:
         return self.plan.outage is not None and self.plan.outage.is_on(at)
 
     def at(self, at: float) -> Moment:
-        plan, shape = self.plan, self.plan.shape
-        booted = plan.boots.last(at)
+        plan, booted = self.plan, self.plan.boots.last(at)
         totals = [wave.total(at) for wave in self._waves]
-        raw = self._raw(at, totals)
-        busy, iowait, disk, network, night, own, _ = (a - b for a, b in zip(raw, self._since_boot(booted), strict=True))
-        load = tuple(self._load(at, raw, seconds) for seconds in (60, 300, 900))
-        share = load[0] / shape.cores
+        ever = self._ever(at, totals)
+        counted = _Counted(*(now - then for now, then in zip(ever, self._at_boot(booted), strict=True)))
+        load = (self._load(at, ever, 60), self._load(at, ever, 300), self._load(at, ever, 900))
         apps = tuple(self._app(n, total, at, booted) for n, total in enumerate(totals))
-        hour = sin(tau * (at / DAY) - 1.9)
-        swing = tau * at / (3.7 * HOUR)
-        total = shape.memory_bytes // 1024
-        used = round(total * (plan.memory + 0.012 * hour + 0.006 * sin(swing)))
-        used += sum(app.memory_bytes for app in apps) // 1024
-        used = min(used, round(total * 0.97))
-        nightly = 0.06 if NIGHT.is_on(at) else 0.0
-        waits = 0.4 + 9 * share**2 + 90 * nightly
-        even = 0.03 * busy / max(at - booted, 1) / shape.cores * 900 / tau  # the cores take turns, a quarter of an hour
+        is_night = NIGHT.is_on(at)
+        used, cache, swap = self._memory(at, sum(app.memory_bytes for app in apps) // 1024, is_night=is_night)
         return Moment(
             at=at,
-            boot_id=str(UUID(int=int.from_bytes(sha256(f"{plan.name} {booted}".encode()).digest()[:16]))),
+            boot_id=str(UUID(bytes=sha256(f"{plan.name} {booted}".encode()).digest()[:16])),
             booted_at=booted,
-            busy=busy,
-            iowait=iowait,
-            core_busy=tuple(
-                busy * part + even * (1 + sin(tau * at / 900 + tau * n / shape.cores))
-                for n, part in enumerate(self._shares)
-            ),
+            busy=counted.busy,
+            iowait=counted.iowait,
+            core_busy=self._cores(at, counted.busy, at - booted),
             memory_used=used,
-            memory_cache=round((total - used) * (0.62 + 0.05 * sin(swing / 5) + nightly)),
-            swap_used=round(shape.swap_bytes / 1024 * (0.14 + 0.05 * sin(swing / 9))),
-            disks=tuple(self._disk_moment(one, at) for one in plan.disks),
-            read_bytes=round(self._busy * 190_000 * disk + 6 * MIB * night),
-            written_bytes=round(self._busy * 420_000 * disk + MIB * night),
-            busy_milliseconds=round(28 * disk + 380 * night),
-            traffic=self._traffic(network, own, night),
-            load=(load[0], load[1], load[2]),
-            celsius=tuple(base + 24 * min(share, 1) + 1.6 * hour + 60 * nightly for _, _, base in shape.sensors),
-            pressure=(
-                min(40 * share**1.7, 90.0),
-                min(40 * (load[1] / shape.cores) ** 1.7, 90.0),
-                min(waits * 1.1, 80.0),
-                min(waits, 80.0),
-            ),
+            memory_cache=cache,
+            swap_used=swap,
+            disks=tuple(_disk(one, at) for one in plan.disks),
+            read_bytes=round(self._busy * 190_000 * counted.disk + 6 * MIB * counted.night),
+            written_bytes=round(self._busy * 420_000 * counted.disk + MIB * counted.night),
+            busy_milliseconds=round(28 * counted.disk + 380 * counted.night),
+            traffic=self._traffic(counted),
+            load=load,
+            celsius=self._celsius(at, load[0], is_night=is_night),
+            pressure=self._pressure(load, is_night=is_night),
             apps=apps,
         )
 
-    def _raw(self, at: float, apps: Sequence[float]) -> tuple[float, ...]:
-        """Everything that is counted, since 1970: core seconds busy and waiting, then seconds at the usual rate."""
+    def _ever(self, at: float, apps: Sequence[float]) -> _Counted:
+        """Everything that is counted, since 1970. `apps` are the totals of their waves."""
         cpu, disk, network = self._cpu.total(at), self._disk.total(at), self._network.total(at)
         night, job, cores = NIGHT.total(at), self.plan.job.total(at), self.plan.shape.cores
         busy = cores * (self.plan.use * cpu + 0.11 * night + JOB * job)
         busy += sum(app.cores * total for app, total in zip(self.plan.apps, apps, strict=True))
-        return busy, cores * (0.004 * disk + 0.07 * night), disk, network, night, cpu, job
+        return _Counted(busy, cores * (0.004 * disk + 0.07 * night), disk, network, night, cpu, job)
 
-    def _since_boot(self, booted: float) -> tuple[float, ...]:
-        """What was counted until this boot."""
-        if booted not in self._at_boot:
-            self._at_boot[booted] = self._raw(booted, [wave.total(booted) for wave in self._waves])
-        return self._at_boot[booted]
+    def _at_boot(self, booted: float) -> _Counted:
+        if booted not in self._boots:
+            self._boots[booted] = self._ever(booted, [wave.total(booted) for wave in self._waves])
+        return self._boots[booted]
 
-    def _load(self, at: float, raw: tuple[float, ...], seconds: float) -> float:
+    def _load(self, at: float, ever: _Counted, seconds: float) -> float:
         then = at - seconds
-        rate = (raw[5] - self._cpu.total(then)) / seconds
-        nights = (raw[4] - NIGHT.total(then)) / seconds
-        jobs = (raw[6] - self.plan.job.total(then)) / seconds
+        rate = (ever.cpu - self._cpu.total(then)) / seconds
+        nights = (ever.night - NIGHT.total(then)) / seconds
+        jobs = (ever.job - self.plan.job.total(then)) / seconds
         return 1.06 * self._busy * rate + self.plan.shape.cores * (0.3 * nights + 1.3 * JOB * jobs)
 
-    def _traffic(self, network: float, own: float, night: float) -> dict[str, tuple[int, int]]:
-        rate = self.plan.network
-        found = {"eth0": (round(rate * network), round(rate * (1.7 * own + 3.5 * night)))}
+    def _cores(self, at: float, busy: float, seconds: float) -> tuple[float, ...]:
+        """Some cores do more than others, and all take turns."""
+        cores = self.plan.shape.cores
+        turn = 0.03 * busy / max(seconds, 1) / cores * TURN / tau
+        return tuple(
+            busy * share + turn * (1 + sin(tau * at / TURN + tau * n / cores)) for n, share in enumerate(self._shares)
+        )
+
+    def _memory(self, at: float, apps: int, *, is_night: bool) -> tuple[int, int, int]:
+        """Used, cache and used swap."""
+        total, swap, swing = self.plan.shape.memory_bytes // 1024, self.plan.shape.swap_bytes // 1024, tau * at / SWING
+        own = total * (self.plan.memory + 0.012 * _of_day(at) + 0.006 * sin(swing))
+        used = min(round(own) + apps, round(total * 0.97))
+        cache = (total - used) * (0.62 + 0.05 * sin(swing / 5) + (0.06 if is_night else 0))
+        return used, round(cache), round(swap * (0.14 + 0.05 * sin(swing / 9)))
+
+    def _celsius(self, at: float, load: float, *, is_night: bool) -> tuple[float, ...]:
+        warmth = 24 * min(load / self.plan.shape.cores, 1) + 1.6 * _of_day(at) + (3.6 if is_night else 0)
+        return tuple(coolest + warmth for _chip, _label, coolest in self.plan.shape.sensors)
+
+    def _pressure(self, load: tuple[float, ...], *, is_night: bool) -> tuple[float, float, float, float]:
+        now, lately = (min(40 * (one / self.plan.shape.cores) ** 1.7, 90.0) for one in load[:2])
+        waits = min(0.4 + 9 * (load[0] / self.plan.shape.cores) ** 2 + (5.4 if is_night else 0), 80.0)
+        return now, lately, waits * 1.1, waits
+
+    def _traffic(self, counted: _Counted) -> dict[str, tuple[int, int]]:
+        rate, network, own = self.plan.network, counted.network, counted.cpu
+        found = {"eth0": (round(rate * network), round(rate * (1.7 * own + 3.5 * counted.night)))}
         if self.plan.apps:
             found["docker0"] = (round(rate * 0.6 * own), round(rate * 0.5 * network))
         if self.plan.name.startswith("vpn"):
             found["wg0"] = (round(rate * 0.4 * network), round(rate * 0.3 * network))
         return found
-
-    def _disk_moment(self, disk: Disk, at: float) -> DiskMoment:
-        filled = (at - disk.cleaned.last(at)) / disk.cleaned.every
-        used = disk.low + (disk.high - disk.low) * filled + 0.002 * sin(tau * at / DAY)
-        blocks = disk.total_bytes // BLOCK
-        free = round(blocks * (1 - used))
-        reserved = blocks // 20 if disk.type == "ext4" else 0
-        inodes = 0 if disk.type in ("btrfs", "vfat") else blocks // 4
-        return DiskMoment(disk, blocks, free, max(free - reserved, 0), inodes, round(inodes * (1 - used / 5)))
 
     def _app(self, number: int, total: float, at: float, booted: float) -> AppMoment:
         app = self.plan.apps[number]
@@ -211,7 +223,7 @@ class Machine:
             image=image,
             cgroup=int(life.started_at) % 2**31 + len(app.container_name),
             cpu_microseconds=round(app.cores * done * 1_000_000),
-            memory_bytes=_memory(app, life, at) if life.is_up else 0,
+            memory_bytes=_app_memory(app, life, at) if life.is_up else 0,
             pids=3 + len(app.image) % 17 + round(app.cores * 20),
             read_bytes=round(COUNTED + app.cores * 60_000 * done),
             written_bytes=round(COUNTED + app.cores * 210_000 * done),
@@ -227,6 +239,21 @@ class Machine:
             text = f"{self.plan.name}/{app.container_name}/{version}"
             self._names[number, version] = sha256(text.encode()).hexdigest(), f"{app.image}.{version}"
         return self._names[number, version]
+
+
+def _disk(disk: Disk, at: float) -> DiskMoment:
+    filled = (at - disk.cleaned.last(at)) / disk.cleaned.every
+    used = disk.low + (disk.high - disk.low) * filled + 0.002 * sin(tau * at / DAY)
+    blocks = disk.total_bytes // BLOCK
+    free = round(blocks * (1 - used))
+    reserved = blocks // 20 if disk.type == "ext4" else 0
+    inodes = 0 if disk.type in ("btrfs", "vfat") else blocks // 4
+    return DiskMoment(disk, blocks, free, max(free - reserved, 0), inodes, round(inodes * (1 - used / 5)))
+
+
+def _of_day(at: float) -> float:
+    """From -1 before dawn to 1 in the afternoon."""
+    return sin(tau * at / DAY - 1.9)
 
 
 def _life(app: AppPlan, at: float, booted: float) -> Life:
@@ -272,7 +299,7 @@ def _is_sick(app: AppPlan, at: float, deployed: float, started: float, since: fl
 LIVES = {"leak": _leaks, "flap": _flaps, "sick": _is_sick}
 
 
-def _memory(app: AppPlan, life: Life, at: float) -> int:
+def _app_memory(app: AppPlan, life: Life, at: float) -> int:
     """It fills up a little after a start and then breathes; one that leaks climbs to its limit."""
     breath = 1 + 0.05 * sin(tau * at / (2.9 * HOUR) + app.cores * 50) + 0.03 * sin(tau * at / DAY - 2)
     warm = 1 - 0.35 / (1 + (at - life.started_at) / (2 * HOUR))

@@ -44,10 +44,10 @@ def _fleet(servers: int, dead: float, containers: int, minutes: int) -> Iterator
         yield f"{what}: parts that were started again", f"{product.restarts()}"
     for name, figure in simulator.told(passed):
         yield f"{what}: {name}", figure
-    rounds = [one.round_seconds or float("inf") for one in passed]
     share = median(one.share(one.product_seconds) for one in passed)
     memory = max(one.mebibytes for one in passed)
-    yield at_most(f"{what}: living servers done", median(rounds), 20, "s")
+    overdue = max(one.overdue_seconds for one in passed)
+    yield at_most(f"{what}: the longest that a living server waited for its poll", overdue, 20, "s")
     yield at_most(f"{what}: CPU of the whole product", share, 15, "% of a core")
     yield at_most(f"{what}: memory of the whole product (PSS)", memory, 350, "MiB", why=_told(passed[-1].memory_bytes))
     yield at_most(f"{what}: SSH logins of a living server", logins, 1, "")

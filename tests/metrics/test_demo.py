@@ -1,6 +1,6 @@
 """Made-up machines: answers that are read as any server's, a past that agrees with the present, only in a demo."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +10,8 @@ from activity.models import ActivityLog
 from metrics import retention, rollups, store
 from metrics.collect import Collected, collect
 from metrics.connections import open_connection, way
-from metrics.demo import fleet, history
-from metrics.demo.connection import DemoConnection, MadeUp
+from metrics.demo import figures, fleet, history
+from metrics.demo.connection import DemoConnection, MadeUp, machine
 from metrics.dial import dial
 from metrics.failures import Failure, Reason
 from metrics.models import (
@@ -91,12 +91,12 @@ def test_every_machine_answers_with_sensible_figures(clock: Clock, name: str) ->
 
 def test_its_containers_are_listed_inspected_and_measured(clock: Clock) -> None:
     polled = twice(clock)
-    seen, figures = polled.reading.containers, polled.sample.containers
+    seen, used = polled.reading.containers, polled.sample.containers
     assert seen
     assert seen.status is AppsStatus.OK
     assert {one.service for one in seen.by_id.values()} == {"", "web", "api", "worker", "cache"}
     assert all(one.state is State.RUNNING and one.restart_policy for one in seen.by_id.values())
-    assert all(0.5 < (one.cpu_percent or 0) < 99 for one in figures.values())
+    assert all(0.5 < (one.cpu_percent or 0) < 99 for one in used.values())
 
 
 def test_one_that_leaks_is_killed_and_writes_last_words(clock: Clock) -> None:
@@ -149,7 +149,7 @@ def poll_all(at: datetime) -> None:
         store.save([Polled(server, at, collect(probe, deltas.loaded(server.state.counters)))], timedelta(seconds=60))
 
 
-def figures(row: Any) -> dict[str, float]:
+def numbers(row: Any) -> dict[str, float]:
     known = {f.name: getattr(row, f.name) for f in row._meta.concrete_fields}
     return {name: value for name, value in known.items() if isinstance(value, int | float) and name not in NO_FIGURES}
 
@@ -164,7 +164,7 @@ def test_figures_written_in_bulk_are_those_that_a_poll_brings(demo: None) -> Non
         (ContainerMetrics.objects.get(pk=slot_key(BEGUN, worker.pk)), LatestContainerMetrics.objects.get(app=worker)),
     ]
     for written, polled in pairs:
-        assert figures(written) == pytest.approx(figures(polled), rel=0.02, abs=0.2)
+        assert numbers(written) == pytest.approx(numbers(polled), rel=0.02, abs=0.2)
 
 
 def test_polls_go_on_without_a_step(demo: None) -> None:
@@ -177,13 +177,20 @@ def test_polls_go_on_without_a_step(demo: None) -> None:
     assert not ActivityLog.objects.filter(timestamp__gt=AT).exists()
 
 
+def test_the_time_that_filling_took_is_caught_up(demo: None) -> None:
+    history.catch_up(FILLED, AT, AT + timedelta(minutes=4, seconds=5), lambda _stage, _share: None)
+    server = Server.objects.get(name="web-02")
+    minutes = [slot_key(BEGUN + 60 * minute, server.pk) for minute in range(6)]
+    assert ServerMetrics.objects.filter(pk__in=minutes).count() == 5
+
+
 def test_roll_ups_written_in_bulk_are_those_that_samples_give(demo: None) -> None:
     start = BEGUN - 6 * 3600
     five: Any = ROLLUPS[ServerMetrics][FIVE_MINUTES]
     keys = {"pk__gte": first_key(start), "pk__lt": first_key(start + 3600)}
-    before = {row.pk: figures(row) for row in five.objects.filter(**keys)}
-    known = [history._Known(history.machine(name, BEGUN)) for name in FILLED]
-    history._write_samples(history._Stretch(FIVE_MINUTES, start, start + 3600), known)
+    before = {row.pk: numbers(row) for row in five.objects.filter(**keys)}
+    known = [figures.Known(machine(name, BEGUN)) for name in FILLED]
+    figures.write_samples(figures.Stretch(FIVE_MINUTES, start, start + 3600), known)
     Resolved.objects.filter(seconds=0).update(pruned_until=start)
     rollups.reroll(start, start + 3600, lambda _resolution, _start: None)
     for row in five.objects.filter(**keys):
@@ -211,6 +218,7 @@ def test_rolling_up_goes_on_where_the_past_ends(demo: None) -> None:
 def test_what_happened_is_told_in_order_and_the_log_verifies(demo: None) -> None:
     told = list(ActivityLog.objects.order_by("id").values_list("timestamp", "activity_type"))
     assert [at for at, _ in told] == sorted(at for at, _ in told)
+    assert told[0] == (Server.objects.get(name="vpn-01").added_at, "server_added")
     kinds = {kind for _, kind in told}
     assert {"server_added", "server_disconnected", "app_crashed", "app_out_of_memory", "app_started"} <= kinds
     assert verification.verify().is_whole
@@ -247,8 +255,3 @@ def test_nobody_chooses_the_transport() -> None:
 
     assert "transport" not in ServerForm().fields
     assert not Server._meta.get_field("transport").editable
-
-
-def test_times_are_of_the_past(demo: None) -> None:
-    server = Server.objects.get(name="vpn-01")
-    assert server.added_at == datetime.fromtimestamp(BEGUN - 2 * 86_400, UTC)

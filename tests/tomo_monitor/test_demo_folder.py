@@ -1,11 +1,15 @@
 """A demo lives in a folder of its own and cannot reach real data; each of its pages says that it is one."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from tests.serve import ROOT
 from tomo_monitor import demo_folder
 
 
@@ -47,6 +51,18 @@ def test_one_that_was_not_finished_is_begun_anew_and_a_whole_one_goes_on(tmp_pat
     (folder / "demo").write_text("1")
     demo_folder.turn_to({"TOMO_DATA_DIR": str(tmp_path / "data")})
     assert demo_folder.begun_at(folder) == 1
+
+
+def test_the_command_makes_one_and_goes_on_with_it(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "TOMO_DATA_DIR": str(tmp_path / "data")}
+    command = [sys.executable, "manage.py", "demo", "--servers", "1", "--days", "1", "--fill-only"]
+    first, second = (
+        subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True) for _ in range(2)
+    )
+    assert "Figures of every sample" in first.stderr
+    assert "as demo with the password " in first.stdout
+    assert (second.stdout, second.stderr) == (first.stdout, "")
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize(("begun_at", "is_told"), [(1, True), (None, False)])
