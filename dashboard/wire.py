@@ -73,6 +73,16 @@ def health(answer: Health) -> dict[str, Any]:
         "queue_bytes": storage.queue_bytes,
         "backups_bytes": storage.backups_bytes,
         "free_bytes": storage.free_bytes,
+        "history": [
+            {
+                "resolution_seconds": one.resolution.seconds or None,
+                "setting": one.setting,
+                "kept_seconds": one.kept_seconds,
+                "rows_per_day": one.rows_a_day,
+                "bytes": one.bytes,
+            }
+            for one in answer.rooms
+        ],
         "oldest_sample_at": timestamp(storage.oldest_sample_at),
         "newest_sample_at": timestamp(storage.newest_sample_at),
         "last_backup": {"state": backup.state, "at": timestamp(backup.finished_at)} if backup else None,

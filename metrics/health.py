@@ -11,12 +11,13 @@ from django_q.models import OrmQ
 
 from activity import verification
 from activity.models import Verification
-from metrics import costs
+from metrics import costs, room_for_history
 from metrics.backups import vendors
 from metrics.costs import Cost
 from metrics.models import Backup, Heartbeat, Server, ServerMetrics
 from metrics.models.server import ServerQuerySet
 from metrics.queries import SILENT
+from metrics.room_for_history import Room
 
 DEAREST = 10
 RECENTLY = timedelta(days=1)  # processes of hosts that are gone are told of for so long
@@ -66,6 +67,7 @@ class Health:
     cost: Cost
     dearest: list[tuple[Server, Cost]]
     storage: Storage
+    rooms: list[Room]
     backup: Backup | None
     log_check: Verification | None
 
@@ -85,6 +87,7 @@ def health(servers: ServerQuerySet, at: datetime) -> Health:
         cost=costs.together([cost for _, cost in found]),
         dearest=sorted((one for one in found if one[1].polls), key=_dearness, reverse=True)[:DEAREST],
         storage=_storage(),
+        rooms=room_for_history.rooms(at),
         backup=Backup.objects.exclude(finished_at=None).first(),
         log_check=verification.latest(),
     )
