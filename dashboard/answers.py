@@ -43,7 +43,7 @@ def server(caller: Caller, _given: Mapping[str, str], server_id: str) -> dict[st
 def server_metrics(caller: Caller, given: Mapping[str, str], server_id: str) -> dict[str, Any]:
     found = caller.server(server_id)
     period, span = _span(caller, given)
-    series = queries.server_series(found.pk, span)
+    series = queries.server_series(found.pk, span, extremes=wire.PEAKS)
     metrics = wire.samples(found.pk, series)
     return {
         "server_id": found.pk,
@@ -78,7 +78,7 @@ def server_apps(caller: Caller, _given: Mapping[str, str], server_id: str) -> di
 def app_metrics(caller: Caller, given: Mapping[str, str], server_id: str, app_id: str) -> dict[str, Any]:
     app = caller.app(server_id, app_id)
     period, span = _span(caller, given)
-    history = app_queries.app_history(app, span)
+    history = app_queries.app_history(app, span, wire.APP_PEAKS)
     metrics = wire.app_samples(history)
     return {
         "server_id": app.server_id,

@@ -11,13 +11,15 @@ from metrics import app_queries, retention
 from metrics.app_queries import AppRow
 from metrics.periods import Span
 
+BANDS = "cpu_percent memory_used_bytes network_rx_bytes_per_second network_tx_bytes_per_second".split()
+
 
 def charts_of(row: AppRow, span: Span, at: datetime) -> list[Chart]:
     """Every chart that there is something to draw for."""
     start, end = datetime.fromtimestamp(span.start, UTC), datetime.fromtimestamp(span.end, UTC)
     events = ActivityFilter(app_id=row.app.pk, since=start, until=min(end, at)).rows()[:MOST_MARKS]
     axis = Axis(start, span.step, span.points, history.zone(end), list(history.marks(events)))
-    series = app_queries.app_series(row.app, span)
+    series = app_queries.app_series(row.app, span, BANDS)
     shows_band = span.step > retention.interval_seconds()
     cores = row.app.server.state.facts.get("cores")
     found = [

@@ -24,6 +24,15 @@ from metrics.queries import ServerRow
 from metrics.series import Series
 
 MOST_MARKS = 40
+BANDS = "cpu_percent network_rx_bytes_per_second network_tx_bytes_per_second disk_written_bytes_per_second".split()
+DRAWN = (
+    *BANDS,
+    *"cpu_user_percent cpu_system_percent cpu_iowait_percent cpu_steal_percent".split(),
+    *"memory_total_bytes memory_used_bytes memory_cache_bytes swap_total_bytes swap_used_bytes".split(),
+    *"disk_read_bytes_per_second load_average_1m load_average_5m load_average_15m".split(),
+    *"pressure_cpu_avg60_percent pressure_memory_avg60_percent pressure_io_avg60_percent".split(),
+)
+DRAWN_OF_PARTS = "used_bytes available_bytes receive_bytes_per_second transmit_bytes_per_second celsius".split()
 WORDS = {"B/s": byte_rate, "B": binary_bytes, "": load, "cores": load, "restarts": number, "processes": number}
 UNMARKED = {ActivityType.PREPARATION_STARTED}
 
@@ -33,9 +42,11 @@ def server_charts(row: ServerRow, span: Span, at: datetime) -> list[Chart]:
     start, end = datetime.fromtimestamp(span.start, UTC), datetime.fromtimestamp(span.end, UTC)
     events = activity_queries.between(row.server.pk, start, min(end, at), MOST_MARKS)
     axis = Axis(start, span.step, span.points, zone(end), list(marks(events)))
-    series = queries.server_series(row.server.pk, span)
+    series = queries.server_series(row.server.pk, span, DRAWN, BANDS)
     histories = {
-        model: {str(part): one for part, one in queries.parts_series(row.server.pk, parts, span).items()}
+        model: {
+            str(part): one for part, one in queries.parts_series(row.server.pk, parts, span, DRAWN_OF_PARTS).items()
+        }
         for model, parts in queries.parts_of(row.server, span).items()
     }
     shows_band = span.step > retention.interval_seconds()

@@ -216,6 +216,8 @@ SIZES = (
     " disk_used_bytes disk_available_bytes disk_read_bytes_per_second disk_written_bytes_per_second"
     " network_rx_bytes_per_second network_tx_bytes_per_second"
 ).split()
+PEAKS = ("cpu_percent",)  # whose highest is told beside the mean
+APP_PEAKS = ("cpu_percent", "memory_used_bytes")
 APP_COUNTERS = ("network_rx_bytes", "network_tx_bytes", "restart_count")
 APP_FIGURES = (
     "cpu_percent cpu_limit_cores memory_used_bytes memory_limit_bytes pids network_rx_bytes network_tx_bytes"

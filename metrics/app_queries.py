@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -151,13 +151,13 @@ def sum_of(counts: Iterable[AppCounts]) -> AppCounts:
     return AppCounts(*map(sum, zip(*each, strict=True))) if each else AppCounts()
 
 
-def app_series(app: App, span: Span) -> Series:
-    """All figures of one app."""
-    return samples.series(ContainerMetrics, {app.pk: app.server_id}, span)[app.pk]
+def app_series(app: App, span: Span, extremes: Collection[str] | None = None) -> Series:
+    """All figures of one app; lowest and highest of these alone, or of all."""
+    return samples.series(ContainerMetrics, {app.pk: app.server_id}, span, extremes=extremes)[app.pk]
 
 
-def app_history(app: App, span: Span) -> AppHistory:
-    return AppHistory(app, app_series(app, span), _states(app, span), _instances(app, span))
+def app_history(app: App, span: Span, extremes: Collection[str] | None = None) -> AppHistory:
+    return AppHistory(app, app_series(app, span, extremes), _states(app, span), _instances(app, span))
 
 
 def _states(app: App, span: Span) -> list[State | None]:
@@ -181,5 +181,5 @@ def _instances(app: App, span: Span) -> list[Container | None]:
 def app_sparklines(apps: Iterable[App], span: Span) -> dict[int, list[float | None]]:
     """CPU percent by app id."""
     owners = {app.pk: app.server_id for app in apps}
-    found = samples.series(ContainerMetrics, owners, span, ["cpu_percent"])
+    found = samples.series(ContainerMetrics, owners, span, ["cpu_percent"], ())
     return {app_id: series.mean["cpu_percent"] for app_id, series in found.items()}

@@ -1,7 +1,7 @@
 """What one asks about servers; the answers are frozen, and every face renders the same ones."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -170,16 +170,18 @@ def fleet(servers: ServerQuerySet, at: datetime) -> Fleet:
     )
 
 
-def server_series(server_id: int, span: Span) -> Series:
-    """All figures of one server."""
-    return samples.series(ServerMetrics, {server_id: server_id}, span)[server_id]
+def server_series(
+    server_id: int, span: Span, names: Collection[str] = (), extremes: Collection[str] | None = None
+) -> Series:
+    """The figures (these, or all) of one server; lowest and highest of these alone, or of all."""
+    return samples.series(ServerMetrics, {server_id: server_id}, span, names, extremes)[server_id]
 
 
-def parts_series(server_id: int, parts: Sequence[Part], span: Span) -> dict[Part, Series]:
-    """The figures of some filesystems, or interfaces, or sensors of one server."""
+def parts_series(server_id: int, parts: Sequence[Part], span: Span, names: Collection[str] = ()) -> dict[Part, Series]:
+    """Means of these figures (or of all) of some filesystems, or interfaces, or sensors of one server."""
     if not parts:
         return {}
-    found = samples.series(SAMPLES_OF[type(parts[0])], {part.pk: server_id for part in parts}, span)
+    found = samples.series(SAMPLES_OF[type(parts[0])], {part.pk: server_id for part in parts}, span, names, ())
     return {part: found[part.pk] for part in parts}
 
 
@@ -226,7 +228,7 @@ def parts_now(server: Server) -> dict[type[Part], list[tuple[Any, Any]]]:
 
 def sparklines(name: str, servers: Sequence[int], span: Span) -> dict[int, list[float | None]]:
     """One figure of many servers, by server id."""
-    found = samples.series(ServerMetrics, {server: server for server in servers}, span, [name])
+    found = samples.series(ServerMetrics, {server: server for server in servers}, span, [name], ())
     return {server: series.mean[name] for server, series in found.items()}
 
 

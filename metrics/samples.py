@@ -34,14 +34,24 @@ def range_span(start: datetime, end: datetime, at: datetime) -> Span:
     return between(*instants, retention.interval_seconds(), retention.kept()).answered_from(_done())
 
 
-def series(model: type[models.Model], owners: Owners, span: Span, names: Collection[str] = ()) -> dict[int, Series]:
-    """The figures (these, or all) of some owners, by their ids. One query."""
+def series(
+    model: type[models.Model],
+    owners: Owners,
+    span: Span,
+    names: Collection[str] = (),
+    extremes: Collection[str] | None = None,
+) -> dict[int, Series]:
+    """The figures (these, or all) of some owners, by their ids; lowest and highest of these figures alone, or of all.
+
+    A counter is told by its highest. One query.
+    """
     fields = [field for field in figures_of(model) if not names or field.name in names]
     gathered = {owner: _Gathered(span, fields) for owner in owners}
 
     def columns(part: Part) -> str:
-        totals = "COUNT(*), SUM(m.count), SUM(m.expected)" if part.resolution.seconds else "COUNT(*), COUNT(*), 0"
-        return ", ".join((totals, *(_aggregates(model, field, part) for field in fields)))
+        known = [(field, extremes is None or field.name in extremes) for field in fields]
+        merges = _merges(span, part)
+        return ", ".join((_totals(part, merges=merges), *(_stats(model, *one, part, merges=merges) for one in known)))
 
     for part, owner, step, *values in rows(model, owners, span, columns, is_grouped=True):
         gathered[owner].add(part, step, values)
@@ -58,7 +68,7 @@ def rows(
     known = ", ".join(["(CAST(%s AS bigint), CAST(%s AS bigint))"] * len(owners))
     heads, bodies, values = [f"owners(owner, server) AS (VALUES {known})"], [], list(sum(owners.items(), ()))
     for number, part in enumerate(parts):
-        width = part.resolution.seconds or SLOT_SECONDS
+        width = _width(part)
         heads.append(
             f"slots{number}(slot) AS (SELECT CAST(%s AS bigint)"
             f" UNION ALL SELECT slot + {width} FROM slots{number} WHERE slot + {width} < %s)"
@@ -69,7 +79,7 @@ def rows(
         if not part.resolution.seconds and any(owner != server for owner, server in owners.items()):
             found += f"JOIN {ServerMetrics._meta.db_table} s ON s.id = slot * {OWNERS} + server "
         found += f"JOIN {table_of(model, part.resolution)._meta.db_table} m ON m.id = slot * {OWNERS} + owner"
-        bodies.append(found + (f" GROUP BY owner, {step}" if is_grouped else ""))
+        bodies.append(found + (f" GROUP BY owner, {step}" if is_grouped and _merges(span, part) else ""))
     with connection.cursor() as cursor:
         cursor.execute(f"WITH RECURSIVE {', '.join(heads)} {' UNION ALL '.join(bodies)}", values)
         for number, *row in cursor.fetchall():
@@ -92,15 +102,37 @@ def _done() -> dict[int, int]:
     )
 
 
-def _aggregates(model: Any, field: Any, part: Part) -> str:
+def _width(part: Part) -> int:
+    """How many seconds lie between two keys of one owner."""
+    return part.resolution.seconds or SLOT_SECONDS
+
+
+def _merges(span: Span, part: Part) -> bool:
+    """Whether a step can have more than one row."""
+    return span.step > _width(part)
+
+
+def _totals(part: Part, *, merges: bool) -> str:
+    """How many buckets there are, how many samples, and how many of them were expected."""
+    if part.resolution.seconds:
+        return "COUNT(*), SUM(m.count), SUM(m.expected)" if merges else "1, m.count, m.expected"
+    return "COUNT(*), COUNT(*), 0" if merges else "1, 1, 0"
+
+
+def _stats(model: Any, field: Any, wants_extremes: bool, part: Part, *, merges: bool) -> str:
     """Sum, least, greatest and number of a figure in a step; a counter's greatest stands for all of them."""
     name, is_rolled = field.column, bool(part.resolution.seconds)
+    total, least, greatest, known = (
+        f"m.{name}{end if is_rolled else ''}" for end in ("_sum", "_min", "_max", "_count")
+    )
+    if merges:
+        total, least, greatest = f"SUM({total})", f"MIN({least})", f"MAX({greatest})"
+        known = f"SUM({known})" if is_rolled else f"COUNT({known})"
+    elif not is_rolled:
+        known = f"CASE WHEN {known} IS NULL THEN 0 ELSE 1 END"
     if field.name in model.COUNTERS:
-        greatest = f"MAX(m.{name}_max)" if is_rolled else f"MAX(m.{name})"
-        return f"{greatest}, {greatest}, {greatest}, NULL"
-    if is_rolled:
-        return f"SUM(m.{name}_sum), MIN(m.{name}_min), MAX(m.{name}_max), SUM(m.{name}_count)"
-    return f"SUM(m.{name}), MIN(m.{name}), MAX(m.{name}), COUNT(m.{name})"
+        return f"{greatest}, NULL, {greatest}, NULL"
+    return f"{total}, {least}, {greatest}, {known}" if wants_extremes else f"{total}, NULL, NULL, {known}"
 
 
 class _Gathered:
@@ -146,7 +178,7 @@ def _joined(one: list[Any], other: list[Any]) -> list[Any]:
     for n in range(0, len(one), FIGURES):
         greatest = _of(max, one[n + 2], other[n + 2])
         if one[n + 3] is None:
-            found += (greatest, greatest, greatest, None)
+            found += (greatest, None, greatest, None)
         else:
             sums, least = _of(sum, one[n], other[n]), _of(min, one[n + 1], other[n + 1])
             found += (sums, least, greatest, one[n + 3] + other[n + 3])
