@@ -209,7 +209,7 @@ def test_what_comes_when_its_bucket_has_no_samples_any_more_leaves_it_as_it_is()
     assert (bucket(FIVE).count, LateBucket.objects.count()) == (1, 0)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 719), st.booleans()), unique_by=lambda one: one[0], max_size=40))
 def test_whatever_the_order_every_sample_counts_once(polls: list[tuple[int, bool]]) -> None:
     """Samples of two hours in any order, with runs in between at their own time or later."""
@@ -291,6 +291,7 @@ def prune(days: float) -> int:
     return retention.prune(datetime.fromtimestamp(BEGIN + days * DAY_SECONDS, UTC), lambda: False)
 
 
+@pytest.mark.sqlite
 def test_each_resolution_goes_at_its_own_time_and_days_stay_for_good() -> None:
     for day in range(3):
         sample(day * DAY_SECONDS, cpu_percent=1.0)
@@ -305,6 +306,7 @@ def test_each_resolution_goes_at_its_own_time_and_days_stay_for_good() -> None:
         assert left() == expected
 
 
+@pytest.mark.sqlite
 def test_nothing_goes_that_is_not_rolled_up_yet() -> None:
     sample(0, cpu_percent=1.0)
     assert prune(100) == 0
@@ -315,6 +317,7 @@ def test_nothing_goes_that_is_not_rolled_up_yet() -> None:
     assert prune(1000) == 0, "the day is not over yet"
 
 
+@pytest.mark.sqlite
 def test_days_go_too_where_that_is_wanted(settings: Any) -> None:
     settings.TOMO = settings.TOMO | {"keep_daily_days": 700}
     sample(0, cpu_percent=1.0)
@@ -325,6 +328,7 @@ def test_days_go_too_where_that_is_wanted(settings: Any) -> None:
     assert ONE_DAY._default_manager.count() == 0
 
 
+@pytest.mark.sqlite
 def test_pruning_goes_in_small_steps_and_stops_when_it_has_to() -> None:
     partitions.ensure(RAW, [BEGIN])
     ServerMetrics.objects.bulk_create(
