@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from activity.queries import ActivityFilter
 from dashboard import app_charts, history
 from dashboard.charts import Axis, Chart, is_known
-from dashboard.history import MOST_MARKS
+from dashboard.history import MOST_MARKS, Drawn
 from dashboard.templatetags.units import binary_bytes, byte_rate, load, number, percent
 from metrics import app_queries, retention
 from metrics.app_queries import AppRow
@@ -14,8 +14,7 @@ from metrics.periods import Span
 BANDS = "cpu_percent memory_used_bytes network_rx_bytes_per_second network_tx_bytes_per_second".split()
 
 
-def charts_of(row: AppRow, span: Span, at: datetime) -> list[Chart]:
-    """Every chart that there is something to draw for."""
+def charts_of(row: AppRow, span: Span, at: datetime) -> Drawn:
     start, end = datetime.fromtimestamp(span.start, UTC), datetime.fromtimestamp(span.end, UTC)
     events = ActivityFilter(app_id=row.app.pk, since=start, until=min(end, at)).rows()[:MOST_MARKS]
     axis = Axis(start, span.step, span.points, history.zone(end), list(history.marks(events)))
@@ -39,7 +38,7 @@ def charts_of(row: AppRow, span: Span, at: datetime) -> list[Chart]:
     if is_known(series.mean["pids"]):
         pids = number(row.latest.pids) if row.latest else "–"
         found.append(Chart("processes", "Processes", pids, "processes", app_charts.processes(axis, series)))
-    return found
+    return Drawn(found, series.coverage)
 
 
 def _cpu(row: AppRow) -> str:

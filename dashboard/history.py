@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from html import unescape
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -37,8 +37,14 @@ WORDS = {"B/s": byte_rate, "B": binary_bytes, "": load, "cores": load, "restarts
 UNMARKED = {ActivityType.PREPARATION_STARTED}
 
 
-def server_charts(row: ServerRow, span: Span, at: datetime) -> list[Chart]:
-    """Every chart that there is something to draw for."""
+class Drawn(NamedTuple):
+    """Every chart that there is something to draw for, and which share of the samples is there, from 0 to 1."""
+
+    charts: list[Chart]
+    coverage: float | None
+
+
+def server_charts(row: ServerRow, span: Span, at: datetime) -> Drawn:
     start, end = datetime.fromtimestamp(span.start, UTC), datetime.fromtimestamp(span.end, UTC)
     events = activity_queries.between(row.server.pk, start, min(end, at), MOST_MARKS)
     axis = Axis(start, span.step, span.points, zone(end), list(marks(events)))
@@ -80,7 +86,7 @@ def server_charts(row: ServerRow, span: Span, at: datetime) -> list[Chart]:
     if histories[Sensor]:
         hottest = _hottest(histories[Sensor].values()) if latest else "–"
         found.append(Chart("temperatures", "Temperatures", hottest, "°C", charts.temperatures(axis, histories[Sensor])))
-    return found
+    return Drawn(found, series.coverage)
 
 
 def table(chart: Chart) -> tuple[list[str], list[list[str]]]:
@@ -137,12 +143,13 @@ def zone_name(at: datetime) -> str:
     return settings.TIME_ZONE if offset == settings.TIME_ZONE else f"{settings.TIME_ZONE} ({offset})"
 
 
-def charts_context(found: list[Chart], shown: Range) -> dict[str, Any]:
+def charts_context(drawn: Drawn, shown: Range) -> dict[str, Any]:
     """What the template of a page with charts takes."""
     offset = zone(shown.end).utcoffset(None)
     return {
-        "charts": found,
-        "figures": figures(found),
+        "charts": drawn.charts,
+        "figures": figures(drawn.charts),
+        "coverage_percent": None if drawn.coverage is None else 100 * drawn.coverage,
         "chart_seconds": shown.span.step,
         "zone": zone_name(shown.end),
         "offset_seconds": int(offset.total_seconds()),

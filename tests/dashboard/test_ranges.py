@@ -187,3 +187,9 @@ def test_the_answer_of_a_long_range_stays_short(server: Server, admin_browser: C
     assert 1 <= found["count"] == len(found["metrics"]) <= 600
     assert sum(one["samples"] for one in found["metrics"]) >= 288
     assert HOUR.seconds % found["step_seconds"] == 0 or found["step_seconds"] % HOUR.seconds == 0
+
+
+def test_a_page_tells_how_much_of_a_time_is_known(admin_browser: Client) -> None:
+    server = fleet.online(polls=3)
+    page = admin_browser.get(f"/servers/{server.pk}?period=24h").content.decode()
+    assert "% of the samples of this time are there." in page
