@@ -90,4 +90,4 @@ def _siblings(request: Request, row: AppRow, at: datetime) -> list[AppRow]:
 def _charts(request: Request, server_id: int, app_id: int) -> tuple[list[Chart], Range]:
     at = datetime.now(UTC)
     shown = shown_range(request, at)
-    return app_history.charts_of(_row(request, server_id, app_id, at).charts, shown.span, at).charts, shown
+    return app_history.charts_of(_row(request, server_id, app_id, at), shown.span, at).charts, shown

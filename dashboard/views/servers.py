@@ -130,4 +130,4 @@ def _row(request: Request, server_id: int, at: datetime) -> ServerRow:
 def _charts(request: Request, server_id: int) -> tuple[list[Chart], Range]:
     at = datetime.now(UTC)
     shown = shown_range(request, at)
-    return history.server_charts(_row(request, server_id, at).charts, shown.span, at).charts, shown
+    return history.server_charts(_row(request, server_id, at), shown.span, at).charts, shown
