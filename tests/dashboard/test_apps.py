@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from activity.record import record
 from activity.types import ActivityType
 from metrics import retention
-from metrics.models import App, ContainerMetrics, Heartbeat, Server
+from metrics.models import App, ContainerMetrics, Heartbeat, LatestContainerMetrics, Server
 from metrics.probe.reading import AppsStatus, EngineAnswer, Health, State
 from tests.dashboard import fleet
 from tests.dashboard.fleet import MIB, MINUTE, container, exited
@@ -526,7 +526,8 @@ def test_an_app_on_its_servers_own_network_has_no_network_chart(admin_browser: C
 
 def test_a_page_of_an_app_whose_samples_are_gone_opens(admin_browser: Client) -> None:
     fleet.with_apps(container())
-    ContainerMetrics.objects.all().delete()
+    for samples in (ContainerMetrics, LatestContainerMetrics):
+        samples.objects.all().delete()
     assert "–" in of(admin_browser)
 
 

@@ -292,9 +292,9 @@ def test_a_changed_host_key_is_not_tried_again(with_another_key: Server, sshd: S
 
 def test_a_newly_accepted_host_key_lets_the_polling_go_on(with_another_key: Server, sshd: Sshd) -> None:
     with_another_key.refresh_from_db()
-    servers.accept_host_keys(with_another_key, [host_key(sshd)], AT + 2 * INTERVAL)
-    with a_poller() as poller:
-        poll_round(poller, AT + 2 * INTERVAL)
+    servers.accept_host_keys(with_another_key, [host_key(sshd)], AT + 4 * INTERVAL)
+    with a_poller() as poller:  # which waits until the lease of the one before has run out
+        poll_round(poller, AT + 4 * INTERVAL)
     assert state(with_another_key).status == "online"
     assert told(with_another_key)[-2:] == ["host_key_accepted", "server_connected"]
 
@@ -374,7 +374,8 @@ def test_a_rebooted_server_is_told_and_its_sample_has_no_rates(server: Server) -
         now.counters = now.counters.replace(now.boot_id, "11111111-2222-3333-4444-555555555555")
         now.boot_id = "11111111-2222-3333-4444-555555555555"
         now.save()
-        poll_round(poller, AT + INTERVAL)
+    with a_poller() as poller:  # which knows no more than is stored, and has to wait for the lease
+        poll_round(poller, AT + 3 * INTERVAL)
     figures = latest(server)
     assert told(server)[-1] == "server_rebooted"
     assert figures.memory_used_bytes
