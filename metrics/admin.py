@@ -52,11 +52,11 @@ class ServerAdmin(admin.ModelAdmin[Server]):
         servers.change(obj, None, [tag.name for tag in form.cleaned_data["tags"]], datetime.now(UTC))
 
     def delete_model(self, request: HttpRequest, obj: Server) -> None:
-        servers.delete(obj)
+        servers.delete(obj, datetime.now(UTC))
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for server in queryset:
-            servers.delete(server)
+            servers.delete(server, datetime.now(UTC))
 
 
 @admin.register(App)

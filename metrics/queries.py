@@ -14,23 +14,17 @@ from django.db.models.functions import Length
 from metrics import samples
 from metrics.known_parts import SEEN_STEP
 from metrics.models import (
-    Filesystem,
-    FilesystemMetrics,
     FleetMetrics,
     Heartbeat,
-    Interface,
-    InterfaceMetrics,
     LatestServerMetrics,
-    Sensor,
     Server,
     ServerMetrics,
     Status,
-    TemperatureMetrics,
 )
 from metrics.models.fields import first_key, slot_key
 from metrics.models.fleet_metrics import FLEET
 from metrics.models.parts import Part
-from metrics.models.rollups import table_of
+from metrics.models.rollups import SAMPLES_OF, table_of
 from metrics.models.server import ServerQuerySet
 from metrics.models.server_metrics import share_of
 from metrics.periods import DAY, RAW, Span
@@ -251,13 +245,6 @@ def has_history(seconds: int, at: datetime) -> bool:
     tables = (table_of(ServerMetrics, resolution) for resolution in (DAY, RAW))
     before = first_key(int(at.timestamp()) - seconds)
     return any(table._default_manager.filter(pk__lt=before).exists() for table in tables)
-
-
-SAMPLES_OF: dict[type[Part], type[models.Model]] = {
-    Filesystem: FilesystemMetrics,
-    Interface: InterfaceMetrics,
-    Sensor: TemperatureMetrics,
-}
 
 
 def _row(server: Server, at: datetime) -> ServerRow:

@@ -1,16 +1,16 @@
 """How long each resolution is kept, and letting go of what is older, a little at a time."""
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, models
 
 from metrics import partitions
-from metrics.models import App, Container, Filesystem, Interface, Resolved, Sensor
-from metrics.models.fields import first_key
-from metrics.models.rollups import SAMPLES, table_of
+from metrics.models import App, Container, ContainerMetrics, Resolved, Server, ServerMetrics
+from metrics.models.fields import first_key, slot_key
+from metrics.models.rollups import SAMPLES, SAMPLES_OF, table_of
 from metrics.periods import DAY, FIVE_MINUTES, HOUR, RAW, RESOLUTIONS, Resolution
 
 HOUR_SECONDS, DAY_SECONDS = 3600, 86_400
@@ -45,7 +45,7 @@ def prune(at: datetime, is_over: Callable[[], bool]) -> int:
             Resolved.objects.filter(pk=state.pk).update(pruned_until=end)
         for model in SAMPLES:
             deleted += _prune(table_of(model, resolution), end, is_over)
-    _forget_what_is_gone(datetime.fromtimestamp(at.timestamp() - kept()[HOUR], UTC))
+    _forget_what_is_gone(at - timedelta(seconds=kept()[HOUR]), at)
     return deleted
 
 
@@ -71,12 +71,32 @@ def _prune(table: Any, end: int, is_over: Callable[[], bool]) -> int:
     return deleted
 
 
-def _forget_what_is_gone(before: datetime) -> None:
+def _forget_what_is_gone(before: datetime, at: datetime) -> None:
     """Apps, containers and parts that were not seen since then: only their daily history would be left."""
-    gone: Iterable[tuple[type[models.Model], dict[str, datetime]]] = (
-        (App, {"removed_at__lt": before}),
-        (Container, {"replaced_at__lt": before}),
-        *((part, {"seen_at__lt": before}) for part in (Filesystem, Interface, Sensor)),
-    )
-    for model, rule in gone:
-        model._default_manager.filter(**rule).delete()
+    Container.objects.filter(replaced_at__lt=before).delete()
+    _forget(App.objects.filter(removed_at__lt=before), ContainerMetrics, at)
+    for part, samples in SAMPLES_OF.items():
+        _forget(part._default_manager.filter(seen_at__lt=before), samples, at)
+
+
+def _forget(gone: Any, samples: type[models.Model], at: datetime) -> None:
+    """These owners and their days."""
+    forget_days(samples, dict(gone.values_list("pk", "added_at")), at)
+    gone.delete()
+
+
+def forget_server(server: Server, at: datetime) -> None:
+    """The days of a server that is deleted, of its apps and its parts: they would stay for good."""
+    forget_days(ServerMetrics, {server.pk: server.added_at}, at)
+    forget_days(ContainerMetrics, dict(server.apps.values_list("pk", "added_at")), at)
+    for part, samples in SAMPLES_OF.items():
+        owners = part._default_manager.filter(server=server).values_list("pk", "added_at")
+        forget_days(samples, dict(owners), at)
+
+
+def forget_days(samples: type[models.Model], owners: Mapping[int, datetime], at: datetime) -> None:
+    """The daily history of owners, each known since then."""
+    table = table_of(samples, DAY)
+    for owner, since in owners.items():
+        begins = range(int(since.timestamp()) // DAY_SECONDS * DAY_SECONDS, int(at.timestamp()) + 1, DAY_SECONDS)
+        table._default_manager.filter(pk__in=[slot_key(begin, owner) for begin in begins]).delete()

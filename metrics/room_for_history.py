@@ -11,16 +11,14 @@ from metrics.known_parts import SEEN_STEP
 from metrics.models import (
     App,
     ContainerMetrics,
-    Filesystem,
     FilesystemMetrics,
     FleetMetrics,
-    Interface,
     InterfaceMetrics,
-    Sensor,
     Server,
     ServerMetrics,
     TemperatureMetrics,
 )
+from metrics.models.rollups import SAMPLES_OF
 from metrics.periods import DAY, FIVE_MINUTES, HOUR, RAW, RESOLUTIONS, Resolution
 
 DAY_SECONDS = 86_400
@@ -87,14 +85,9 @@ def _interval(model: type[models.Model]) -> int:
 
 def _owners(at: datetime) -> dict[type[models.Model], int]:
     """How many there are now that get samples."""
-    parts = {
-        FilesystemMetrics: Filesystem,
-        InterfaceMetrics: Interface,
-        TemperatureMetrics: Sensor,
-    }
     seen: dict[type[models.Model], int] = {
         samples: part._default_manager.filter(seen_at__gte=at - 2 * SEEN_STEP, server__paused=False).count()
-        for samples, part in parts.items()
+        for part, samples in SAMPLES_OF.items()
     }
     apps = App.objects.present().filter(server__paused=False).count()
     return {ServerMetrics: Server.objects.monitored().count(), ContainerMetrics: apps, FleetMetrics: 1} | seen

@@ -11,7 +11,7 @@ from django.db import transaction
 from activity.context import current
 from activity.record import record
 from activity.types import ActivityType
-from metrics import keys
+from metrics import keys, retention
 from metrics.models import Credential, HostKey, Server, ServerState, Tag
 from metrics.models.credential import CredentialKind
 from metrics.models.server import Transport
@@ -102,10 +102,11 @@ def change(server: Server, secret: Secret | None, tags: Iterable[str] | None, at
             record(ActivityType.SERVER_UPDATED, f"{server.name} changed", server=server, details=details)
 
 
-def delete(server: Server) -> None:
-    """Delete a server. Its samples go with their retention; its activity stays."""
+def delete(server: Server, at: datetime) -> None:
+    """Delete a server with its days; what is kept more finely goes with its time. Its activity stays."""
     gone = copy(server)  # deleting takes its number away
     with transaction.atomic():
+        retention.forget_server(server, at)
         server.delete()
         record(ActivityType.SERVER_DELETED, f"{gone.name} deleted", server=gone, details={"address": gone.address})
 

@@ -102,7 +102,7 @@ def edit(request: Request, server_id: int) -> HttpResponse:
 def delete(request: Request, server_id: int) -> HttpResponse:
     found = _server(request, server_id)
     if request.method == "POST":
-        servers.delete(found)
+        servers.delete(found, datetime.now(UTC))
         messages.success(request, f"{found.name} is deleted.")
         return redirect("servers")
     return render(request, "servers/delete.html", {"server": found})

@@ -7,7 +7,15 @@ from django.db import models
 from metrics.models.app import ContainerMetrics, StateField
 from metrics.models.fields import SlotKeyField
 from metrics.models.fleet_metrics import FleetMetrics
-from metrics.models.parts import FilesystemMetrics, InterfaceMetrics, TemperatureMetrics
+from metrics.models.parts import (
+    Filesystem,
+    FilesystemMetrics,
+    Interface,
+    InterfaceMetrics,
+    Part,
+    Sensor,
+    TemperatureMetrics,
+)
 from metrics.models.server_metrics import ServerMetrics
 from metrics.periods import BUCKETS, Resolution
 
@@ -87,6 +95,11 @@ SAMPLES: tuple[type[models.Model], ...] = (
     ContainerMetrics,
     FleetMetrics,
 )
+SAMPLES_OF: dict[type[Part], type[models.Model]] = {
+    Filesystem: FilesystemMetrics,
+    Interface: InterfaceMetrics,
+    Sensor: TemperatureMetrics,
+}
 ROLLUPS: dict[type[models.Model], dict[Resolution, type[Rollup]]] = {
     model: {resolution: _rollup_of(model, resolution) for resolution in BUCKETS} for model in SAMPLES
 }

@@ -284,7 +284,7 @@ def test_nobody_stays_signed_in_at_a_server_that_is_paused_or_deleted(server: Se
         if end == "paused":
             Server.objects.update(paused=True)
         else:
-            servers.delete(Server.objects.get())
+            servers.delete(Server.objects.get(), AT)
         deadline = time.monotonic() + 15
         while _ssh_threads() and time.monotonic() < deadline:
             poller.renew(AT)

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from metrics import retention, rollups
+from metrics import retention, rollups, servers
 from metrics.models import (
     App,
     ContainerMetrics,
     CrashCard,
+    FleetMetrics,
     Interface,
     LatestServerMetrics,
     Resolved,
@@ -20,9 +21,10 @@ from metrics.models import (
 from metrics.models import Container as Instance
 from metrics.models.fields import slot_at, slot_key, time_of_key
 from metrics.models.rollups import SAMPLES, table_of
-from metrics.periods import FIVE_MINUTES, HOUR, RAW
+from metrics.periods import DAY, FIVE_MINUTES, HOUR, RAW
 from metrics.probe.reading import State
 from tests.conftest import AT
+from tests.dashboard import fleet
 from tests.metrics.containers import HOUR as AN_HOUR
 from tests.metrics.containers import anew, app, docker_host, exited, listed, news, polls, present, running
 from tests.metrics.fleet import INTERVAL
@@ -146,3 +148,16 @@ def test_parts_that_were_not_seen_for_as_long_as_hours_are_kept_go(server: Serve
         Interface.objects.create(server=server, name=name, added_at=seen_at, seen_at=seen_at)
     prune(AT + HOURS_KEPT - timedelta(days=1))
     assert [part.name for part in Interface.objects.all()] == ["new"]
+
+
+def test_a_deleted_server_leaves_no_days_behind(db: None) -> None:
+    long_ago = timedelta(days=3)
+    server, other = (fleet.with_apps(fleet.container(), name=name, ago=long_ago) for name in ("web-01", "web-02"))
+    Server.objects.update(added_at=fleet.datetime.now(fleet.UTC) - 2 * long_ago)
+    rollups.roll(fleet.datetime.now(fleet.UTC), lambda: False)
+    days = [table_of(model, DAY)._default_manager for model in SAMPLES if model is not FleetMetrics]
+    before = [table.count() for table in days]
+    assert before[0] == 2
+    servers.delete(Server.objects.get(pk=server.pk), fleet.datetime.now(fleet.UTC))
+    assert [table.count() for table in days] == [number // 2 for number in before]
+    assert table_of(ServerMetrics, DAY)._default_manager.get().pk & 0xFFFFFF == other.pk

@@ -110,14 +110,14 @@ def test_an_accepted_host_key_takes_the_place_of_those_before(server: Server) ->
 
 
 def test_a_deleted_server_takes_its_credential_along(server: Server) -> None:
-    servers.delete(server)
+    servers.delete(server, AT)
     assert not Credential.objects.exists()
     assert not HostKey.objects.exists()
 
 
 def test_the_number_of_a_deleted_server_is_not_given_again(server: Server) -> None:
     number = server.pk
-    servers.delete(server)
+    servers.delete(server, AT)
     assert fleet.pending().pk > number
     assert {sample.server_id for sample in ServerMetrics.objects.all()} == {number}
 
