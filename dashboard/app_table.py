@@ -1,21 +1,19 @@
 """The table of apps: searched, filtered, sorted and paged by the database, a sparkline for each."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db.models import Case, F, Q, When
 from django.db.models.functions import Lower
 
-from dashboard.server_table import Column, number_of, spark_span, text_of
+from dashboard.tables import Table, number_of, order_of, page_of, spark_span, text_of
 from metrics import app_queries
 from metrics.app_queries import UNKNOWN, AppCounts, AppRow
 from metrics.models import Condition, Server, Tag
 from metrics.models.app import AppQuerySet
 from metrics.models.server import ServerQuerySet
-from metrics.periods import LABELS
 from metrics.queries import ServerRow
 
 
@@ -24,7 +22,6 @@ def _current(figure: str) -> Case:
     return Case(When(is_current=True, then=F(f"latest__{figure}")))
 
 
-PAGE = 100
 MOST_BROKEN = 5
 STATES: tuple[str, ...] = (*Condition.values, UNKNOWN)
 TROUBLE_FIRST = (Condition.ERROR, Condition.RUNNING, Condition.STOPPED, UNKNOWN)
@@ -38,99 +35,59 @@ SORTS: Mapping[str, Any] = {
     "restarts": F("restart_count"),
     "up": F("started_at"),
 }
-COLUMNS = (
-    ("status", "Status", ""),
-    ("name", "App", ""),
-    ("server", "Server", ""),
-    ("cpu", "CPU", "number"),
-    ("memory", "Memory", ""),
-    ("", "", ""),
-    ("network", "Network", "number"),
-    ("restarts", "Restarts", "number"),
-    ("up", "Up", "number"),
-)
 
 
-@dataclass(frozen=True)
-class AppTable:
-    """A page of rows with the sparkline of each; `shown` of `total` apps match what is asked for. `tags` and `servers`
-    are looked up where they are listed."""
+@dataclass(frozen=True, kw_only=True)
+class AppTable(Table):
+    """A page of apps with the sparkline of each. `tags` and `servers` are looked up where they are listed."""
 
-    rows: Sequence[tuple[AppRow, Sequence[float | None]]]
-    columns: Sequence[Column]
-    counts: AppCounts
-    total: int
-    shown: int
+    ASKED = {"q": "text", "server": "server", "tag": "tag", "state": "state"}
+    START_UP = frozenset({"name", "server", "status"})
+    COLUMNS = (
+        ("status", "Status", ""),
+        ("name", "App", ""),
+        ("server", "Server", ""),
+        ("cpu", "CPU", "number"),
+        ("memory", "Memory", ""),
+        ("", "CPU", ""),
+        ("network", "Network", "number"),
+        ("restarts", "Restarts", "number"),
+        ("up", "Up", "number"),
+    )
+
     text: str
     tag: str
     state: str
     server: int | None
-    sort: str
-    page: int
-    period: str
+    counts: AppCounts
     tags: Iterable[str]
     servers: Iterable[tuple[int, str]]
-
-    @property
-    def is_filtered(self) -> bool:
-        return bool(self.text or self.tag or self.state or self.server)
-
-    @property
-    def pages(self) -> int:
-        return max(-(-self.shown // PAGE), 1)
-
-    def asked(self, **other: object) -> str:
-        """The query of an address that asks for the same but `other`."""
-        asked = {
-            "q": self.text,
-            "server": self.server,
-            "tag": self.tag,
-            "state": self.state,
-            "sort": self.sort,
-            "period": self.period,
-        }
-        return urlencode({name: value for name, value in (asked | other).items() if value})
-
-    @property
-    def earlier(self) -> str:
-        return self.asked(page=self.page - 1) if self.page > 1 else ""
-
-    @property
-    def later(self) -> str:
-        return self.asked(page=self.page + 1) if self.page < self.pages else ""
+    rows: Sequence[tuple[AppRow, Sequence[float | None]]] = ()
 
 
 def app_table(servers: ServerQuerySet, asked: Mapping[str, str], period: str, at: datetime) -> AppTable:
     """What of these servers' apps is asked for by q, server, tag, state, sort and page; a sort with a dash in front
     goes down."""
-    text, tag = text_of(asked, "q"), text_of(asked, "tag")
-    state, sort = asked.get("state", ""), asked.get("sort", "name")
-    server = number_of(asked.get("server", ""))
-    apps = app_queries.apps_of(servers, at).present()
     counts = app_queries.app_counts(servers, at)
-    wanted = _wanted(apps, text, server, tag, state, app_queries.is_current(at))
-    shown = wanted.count()
-    page = min(number_of(asked.get("page", "")) or 1, max(-(-shown // PAGE), 1))
-    rows = app_queries.app_rows(_sorted(wanted, sort)[(page - 1) * PAGE : page * PAGE])
-    sparks = app_queries.app_sparklines([row.app for row in rows], spark_span(period, at))
     table = AppTable(
-        rows=[(row, sparks[row.app.pk]) for row in rows],
-        columns=[],
-        counts=counts,
         total=counts.total + counts.unknown,
-        shown=shown,
-        text=text,
-        tag=tag,
-        state=state,
-        server=server,
-        sort=sort,
-        page=page,
+        shown=0,
+        sort=asked.get("sort", "name"),
         period=period,
+        text=text_of(asked, "q"),
+        tag=text_of(asked, "tag"),
+        state=asked.get("state", ""),
+        server=number_of(asked.get("server", "")),
+        counts=counts,
         tags=Tag.objects.filter(servers__apps__isnull=False).distinct().values_list("name", flat=True),
         servers=servers.filter(apps__removed_at=None, apps__isnull=False).distinct().values_list("pk", "name"),
     )
-    columns = [_column(table, key, label, style) for key, label, style in COLUMNS]
-    return AppTable(**vars(table) | {"columns": columns})
+    wanted = _wanted(app_queries.apps_of(servers, at).present(), table, app_queries.is_current(at))
+    shown = wanted.count()
+    table = replace(table, shown=shown, page=page_of(asked, shown))
+    rows = app_queries.app_rows(_sorted(wanted, table.sort)[table.stretch])
+    sparks = app_queries.app_sparklines([row.app for row in rows], spark_span(period, at))
+    return replace(table, rows=[(row, sparks[row.app.pk]) for row in rows])
 
 
 def server_apps(row: ServerRow, period: str, at: datetime) -> list[tuple[AppRow, Sequence[float | None]]]:
@@ -148,8 +105,8 @@ def broken_apps(servers: ServerQuerySet, at: datetime) -> list[AppRow]:
     return app_queries.app_rows(apps.order_by(F("finished_at").desc(nulls_last=True), "pk")[:MOST_BROKEN])
 
 
-def _wanted(apps: AppQuerySet, text: str, server: int | None, tag: str, state: str, current: Q) -> AppQuerySet:
-    for word in text.split():
+def _wanted(apps: AppQuerySet, table: AppTable, current: Q) -> AppQuerySet:
+    for word in table.text.split():
         apps = apps.filter(
             Q(name__icontains=word)
             | Q(container_name__icontains=word)
@@ -157,27 +114,14 @@ def _wanted(apps: AppQuerySet, text: str, server: int | None, tag: str, state: s
             | Q(server__name__icontains=word)
             | Q(container_id__startswith=word.lower())
         )
-    if server:
-        apps = apps.filter(server=server)
-    if tag:
-        apps = apps.filter(server__tags__name=tag)
-    if state == UNKNOWN:
+    if table.server:
+        apps = apps.filter(server=table.server)
+    if table.tag:
+        apps = apps.filter(server__tags__name=table.tag)
+    if table.state == UNKNOWN:
         return apps.exclude(current)
-    return apps.filter(current, condition=state) if state in Condition.values else apps
+    return apps.filter(current, condition=table.state) if table.state in Condition.values else apps
 
 
 def _sorted(apps: AppQuerySet, sort: str) -> AppQuerySet:
-    """By the asked figure, then by name; what is unknown comes last either way."""
-    key = SORTS.get(sort.removeprefix("-"), SORTS["name"])
-    order = key.desc(nulls_last=True) if sort.startswith("-") else key.asc(nulls_last=True)
-    return apps.order_by(order, Lower("name"), "pk")
-
-
-def _column(table: AppTable, key: str, label: str, style: str) -> Column:
-    if not key:
-        return Column(f"CPU, {LABELS[table.period]}", style, "", "")
-    is_sorted, is_down = table.sort.removeprefix("-") == key, table.sort.startswith("-")
-    starts_down = key not in ("name", "server", "status")
-    wanted = ("" if is_down else "-") if is_sorted else "-" if starts_down else ""
-    order = ("descending" if is_down else "ascending") if is_sorted else ""
-    return Column(label, style, table.asked(sort=wanted + key), order)
+    return apps.order_by(*order_of(SORTS.get(sort.removeprefix("-"), SORTS["name"]), sort))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from dashboard import wire
-from dashboard.server_table import chosen_period
+from dashboard.tables import chosen_period
 from metrics import samples
 from metrics.instants import WrongInstant, parse_instant
 from metrics.periods import LABELS, Span, WrongRange

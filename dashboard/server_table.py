@@ -4,23 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
-from django.core.cache import cache
 from django.db.models import Case, Count, F, FloatField, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Cast, Lower
 
-from metrics import periods, queries, samples
+from dashboard.tables import Table, order_of, page_of, spark_span, text_of
+from metrics import queries
 from metrics.app_queries import AppCounts
 from metrics.models import App, Server, Status, Tag
 from metrics.models.server import ServerQuerySet
-from metrics.periods import Span
 from metrics.queries import ServerRow
 
-PAGE = 100
-SPARK_POINTS = 60
-LONGEST_TEXT = 100
-LOOK_SECONDS = 60  # after which it is looked again whether there is a history by now
 STATUS_ORDER = [Status.OFFLINE, Status.PENDING, Status.PAUSED, Status.ONLINE]
 
 
@@ -50,67 +44,32 @@ SORTS: Mapping[str, Any] = {
     "up": F("latest__uptime_seconds"),
 }
 OF_NOW = ("cpu", "memory", "disk", "network", "up")
-COLUMNS = (
-    ("status", "Status", ""),
-    ("name", "Server", ""),
-    ("cpu", "CPU", ""),
-    ("memory", "Memory", ""),
-    ("disk", "Disk /", ""),
-    ("", "", ""),
-    ("network", "Network", "number"),
-    ("apps", "Apps", "number"),
-    ("up", "Up", "number"),
-)
 
 
-@dataclass(frozen=True)
-class Column:
-    """A heading: `sort` is what a click on it asks for, `order` its present direction for assistive technology."""
+@dataclass(frozen=True, kw_only=True)
+class ServerTable(Table):
+    """A page of servers with the sparkline of each. `tags` are looked up where they are listed."""
 
-    label: str
-    style: str
-    sort: str
-    order: str
+    ASKED = {"q": "text", "tag": "tag", "status": "status"}
+    START_UP = frozenset({"name", "status"})
+    COLUMNS = (
+        ("status", "Status", ""),
+        ("name", "Server", ""),
+        ("cpu", "CPU", ""),
+        ("memory", "Memory", ""),
+        ("disk", "Disk /", ""),
+        ("", "CPU", ""),
+        ("network", "Network", "number"),
+        ("apps", "Apps", "number"),
+        ("up", "Up", "number"),
+    )
 
-
-@dataclass(frozen=True)
-class ServerTable:
-    """A page of rows with the sparkline of each; `shown` of `total` servers match what is asked for. `tags` are looked
-    up where they are listed."""
-
-    rows: Sequence[tuple[ServerRow, Sequence[float | None]]]
-    columns: Sequence[Column]
-    apps: Mapping[int, AppCounts]
-    total: int
-    shown: int
     text: str
     tag: str
     status: str
-    sort: str
-    page: int
-    period: str
+    apps: Mapping[int, AppCounts]
     tags: Iterable[str]
-
-    @property
-    def is_filtered(self) -> bool:
-        return bool(self.text or self.tag or self.status)
-
-    @property
-    def pages(self) -> int:
-        return max(-(-self.shown // PAGE), 1)
-
-    def asked(self, **other: object) -> str:
-        """The query of an address that asks for the same but `other`."""
-        asked = {"q": self.text, "tag": self.tag, "status": self.status, "sort": self.sort, "period": self.period}
-        return urlencode({name: value for name, value in (asked | other).items() if value})
-
-    @property
-    def earlier(self) -> str:
-        return self.asked(page=self.page - 1) if self.page > 1 else ""
-
-    @property
-    def later(self) -> str:
-        return self.asked(page=self.page + 1) if self.page < self.pages else ""
+    rows: Sequence[tuple[ServerRow, Sequence[float | None]]] = ()
 
 
 def server_table(
@@ -124,50 +83,22 @@ def server_table(
     """What of these servers (`total` of them) is asked for by q, tag, status, sort and page; a sort with a dash in
     front goes down."""
     table = ServerTable(
-        rows=[],
-        columns=[],
-        apps=apps,
         total=total,
         shown=total,
+        sort=asked.get("sort", "name"),
+        period=period,
         text=text_of(asked, "q"),
         tag=text_of(asked, "tag"),
         status=text_of(asked, "status"),
-        sort=asked.get("sort", "name"),
-        page=1,
-        period=period,
+        apps=apps,
         tags=Tag.objects.filter(servers__isnull=False).distinct().values_list("name", flat=True),
     )
     wanted = _wanted(servers, table)
-    table = replace(table, shown=wanted.count() if table.is_filtered else total)
-    table = replace(table, page=min(number_of(asked.get("page", "")) or 1, table.pages))
-    page = _sorted(wanted, table.sort, at)[(table.page - 1) * PAGE : table.page * PAGE]
-    rows = queries.server_rows(page, at)
+    shown = wanted.count() if table.is_filtered else total
+    table = replace(table, shown=shown, page=page_of(asked, shown))
+    rows = queries.server_rows(_sorted(wanted, table.sort, at)[table.stretch], at)
     sparks = queries.sparklines("cpu_percent", [row.server.pk for row in rows], spark_span(period, at))
-    columns = [_column(table, key, label, style) for key, label, style in COLUMNS]
-    return replace(table, rows=[(row, sparks[row.server.pk]) for row in rows], columns=columns)
-
-
-def spark_span(period: str, at: datetime) -> Span:
-    return samples.period_span(period, at, SPARK_POINTS)
-
-
-def chosen_period(asked: Mapping[str, str], at: datetime) -> str:
-    """The period of the address; without one a day, or an hour while there is little history."""
-    period = asked.get("period", "")
-    if period in periods.PERIODS:
-        return period
-    has_history = cache.get_or_set("has_history", lambda: queries.has_history(3 * 3600, at), LOOK_SECONDS)
-    return "24h" if has_history else "1h"
-
-
-def text_of(asked: Mapping[str, str], name: str) -> str:
-    """As the database can look for it."""
-    return asked.get(name, "").replace("\0", "").strip()[:LONGEST_TEXT]
-
-
-def number_of(text: str) -> int | None:
-    """A whole number out of an address; None for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return replace(table, rows=[(row, sparks[row.server.pk]) for row in rows])
 
 
 def _wanted(servers: ServerQuerySet, table: ServerTable) -> ServerQuerySet:
@@ -192,15 +123,4 @@ def _sorted(servers: ServerQuerySet, sort: str, at: datetime) -> ServerQuerySet:
     key = SORTS.get(name, SORTS["name"])
     if name in OF_NOW:
         key = Case(When(queries.is_fresh(at), then=key))
-    order = key.desc(nulls_last=True) if sort.startswith("-") else key.asc(nulls_last=True)
-    return servers.order_by(order, Lower("name"), "pk")
-
-
-def _column(table: ServerTable, key: str, label: str, style: str) -> Column:
-    if not key:
-        return Column(f"CPU, {periods.LABELS[table.period]}", style, "", "")
-    is_sorted, is_down = table.sort.removeprefix("-") == key, table.sort.startswith("-")
-    starts_down = key not in ("name", "status")
-    wanted = ("" if is_down else "-") if is_sorted else "-" if starts_down else ""
-    order = ("descending" if is_down else "ascending") if is_sorted else ""
-    return Column(label, style, table.asked(sort=wanted + key), order)
+    return servers.order_by(*order_of(key, sort))

@@ -12,7 +12,7 @@ from dashboard.app_table import app_table
 from dashboard.charts import Chart
 from dashboard.ranges import Range
 from dashboard.requests import Request
-from dashboard.server_table import chosen_period
+from dashboard.tables import chosen_period
 from dashboard.views.charts import chart_csv, chart_figures, chart_table, shown_range
 from metrics import app_queries
 from metrics.app_queries import AppRow

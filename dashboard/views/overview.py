@@ -8,8 +8,9 @@ from django.shortcuts import render
 from dashboard import access
 from dashboard.app_table import broken_apps
 from dashboard.requests import Request
-from dashboard.server_table import chosen_period, server_table, spark_span
+from dashboard.server_table import server_table
 from dashboard.summary import dashboard_summary
+from dashboard.tables import chosen_period, spark_span
 from metrics import queries
 from metrics.models import Server
 from metrics.periods import LABELS

@@ -15,7 +15,8 @@ from dashboard.charts import Chart
 from dashboard.forms import ServerForm
 from dashboard.ranges import Range
 from dashboard.requests import Request
-from dashboard.server_table import chosen_period, server_table
+from dashboard.server_table import server_table
+from dashboard.tables import chosen_period
 from dashboard.views.charts import chart_csv, chart_figures, chart_table, shown_range
 from metrics import app_access, app_queries, costs, queries, servers
 from metrics.models import Server
