@@ -65,6 +65,8 @@ def test_a_name_like_a_bare_one_s_is_another_app(server: Server) -> None:
 class Deaf:
     """A channel that answers samples and breaks off at any other question."""
 
+    moved_bytes = 0
+
     def __init__(self, answer: str) -> None:
         self.answer, self.left = answer, b"tomo-probe 1\n"
 
