@@ -43,7 +43,7 @@ def measure(
         undone.enter_context(containers(containers_on_each))
         site = Machines(folder)
         undone.callback(site.stop)
-        poller = Poller("poll", 0, 1, INTERVAL)
+        poller = Poller("poll", "", INTERVAL)
         undone.callback(poller.close)
         before = psutil.Process().memory_info().rss
         machines = [asdict(machine) for machine in site.fleet(count)]
@@ -78,6 +78,7 @@ def _round(poller: Poller, site: Machines, size: int) -> Round:
     ServerState.objects.filter(server__in=first).update(next_poll_at=at)
     polled = ServerState.objects.filter(server__in=first, polled_at__gte=at, status="online")
     ours, theirs = own_cpu_seconds(), site.cpu_seconds()
+    assert poller.renew(at), "somebody else polls"
     while (done := polled.count()) < size:
         assert time.monotonic() - began < LONGEST_ROUND_SECONDS, f"{done} of {size} servers"
         poller.tick(datetime.now(UTC))

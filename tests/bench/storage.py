@@ -8,8 +8,9 @@ from statistics import median
 
 from django.db import connection
 
-from metrics import store
+from metrics import retention, rollups, store
 from metrics.collect import Collected
+from metrics.known import Known
 from metrics.models import ContainerMetrics, FilesystemMetrics, InterfaceMetrics, Server, ServerMetrics
 from metrics.probe.reading import Reading
 from tests.bench import fleet, naive
@@ -37,16 +38,17 @@ class Minute:
 def measure(servers: int = 1000, apps: int = 20, rounds: int = 10) -> Iterator[Found]:
     at = datetime.now(UTC) - timedelta(minutes=3 * rounds)
     fleet.add(servers, at)
-    collected = fleet.one_poll()
-    bare = [_stored(collected, at + number * MINUTE) for number in range(rounds)]
+    collected, known = fleet.one_poll(), Known()
+    _stored(collected, at, known)  # whose parts are new
+    bare = [_stored(collected, at + number * MINUTE, known) for number in range(1, rounds)]
     yield _told(f"a round of {servers} servers (with filesystems, interfaces, states)", bare)
     collected, at = fleet.with_apps(collected, apps, at), at + rounds * MINUTE
-    _stored(collected, at)  # the apps are new
-    full = [_stored(collected, at + number * MINUTE) for number in range(1, rounds)]
+    _stored(collected, at, known)  # the apps are new
+    full = [_stored(collected, at + number * MINUTE, known) for number in range(1, rounds)]
     yield _told(f"the same with {apps} apps on each", full)
     yield from _targets(full, servers, apps)
     yield from _sizes(collected.reading)
-    yield "an hour deleted", f"{_milliseconds(lambda: store.prune(at + timedelta(hours=1))):.0f} ms"
+    yield _deleted(at)
     if connection.vendor == "sqlite":
         yield from naive.measure(servers, rounds)
         yield from _on_postgresql({"servers": servers, "apps": apps, "rounds": rounds})
@@ -68,14 +70,23 @@ def _targets(minutes: list[Minute], servers: int, apps: int) -> Iterator[Target]
     )
 
 
-def _stored(collected: Collected, at: datetime) -> Minute:
+def _stored(collected: Collected, at: datetime, known: Known) -> Minute:
+    """As a poller does it, which knows its servers' parts and apps from the polls before."""
     batches = fleet.batches(list(Server.objects.select_related("state")), collected, at)
     cpu, wall = [], []
     for batch in batches:
         began = time.process_time()
-        wall.append(_milliseconds(lambda batch=batch: store.save(batch, fleet.INTERVAL)))
+        wall.append(_milliseconds(lambda batch=batch: store.save(batch, fleet.INTERVAL, None, known)))
         cpu.append((time.process_time() - began) * 1000)
     return Minute(sum(cpu), max(wall), max(cpu))
+
+
+def _deleted(at: datetime) -> Found:
+    """All samples, once they are older than they are kept."""
+    rollups.roll(at + timedelta(hours=2), lambda: False)
+    count = ServerMetrics.objects.count() + ContainerMetrics.objects.count()
+    took = _milliseconds(lambda: retention.prune(at + timedelta(days=3), lambda: False))
+    return f"{count:,} samples with their parts deleted, on {NAMES[connection.vendor]}", f"{took:.0f} ms"
 
 
 def _milliseconds(run: Callable[[], object]) -> float:
