@@ -7,7 +7,7 @@ admin.site.site_header = admin.site.site_title = "Tomo Monitor"
 admin.site.index_title = "Administration"
 admin.site.enable_nav_sidebar = False  # its room is the tables'
 
-handler500 = "dashboard.views.failures.failed"
+handler500 = "dashboard.views.errors.failed"
 
 urlpatterns = [
     path("", include("dashboard.urls")),

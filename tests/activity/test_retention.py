@@ -35,7 +35,7 @@ def test_every_row_is_counted_in_its_category_and_in_no_other() -> None:
     for number, kind in enumerate(ActivityType):
         record(kind, "once", at=AT - timedelta(minutes=number))
     assert sum(one.rows for one in retention.kept(AT)) == len(ActivityType)
-    assert kept()[Category.CHANGES].rows == 13
+    assert kept()[Category.CHANGES].rows == 14
 
 
 def test_a_day_is_the_mean_of_the_last_thirty() -> None:

@@ -95,7 +95,7 @@ def test_a_request_that_breaks_is_told_as_a_warning(browser: Client, lines: Any)
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE gone RENAME TO metrics_tag")
     level, event = lines("request.finished")[-1]
-    assert (level, event["status"]) == ("WARNING", 500)
+    assert (level, event["status"]) == ("WARNING", 503)
 
 
 @pytest.mark.parametrize(
