@@ -76,7 +76,7 @@ def handle(request: HttpRequest, *, methods: Mapping[str, Operation] | None = No
         return envelope.refused(ApiError(404, "NOT_FOUND", "There is no such thing."))
     except SuspiciousOperation:
         return envelope.refused(ApiError(400, "BAD_REQUEST", "The request makes no sense."))
-    except (OperationalError, InterfaceError):  # views/failures.py says so
+    except (OperationalError, InterfaceError):  # views/errors.py says so
         raise
     except Exception:  # a failure is an error in the envelope, never an empty answer
         log.exception("api.failed", path=request.path)

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from metrics import fleet_series, queries, rollups
+from metrics import fleet_series, partitions, queries, rollups
 from metrics.models import (
     Filesystem,
     FilesystemMetrics,
@@ -23,7 +23,7 @@ from metrics.models import (
     TemperatureMetrics,
 )
 from metrics.models.fields import slot_at, slot_key
-from metrics.periods import Span, span
+from metrics.periods import RAW, Span, span
 from tests.conftest import AT
 
 START = slot_at(AT)
@@ -47,6 +47,7 @@ def new_server(name: str, status: str = "online", age: timedelta = timedelta(0),
 
 def sample(server: Server, seconds: int, **figures: Any) -> ServerMetrics:
     """A sample so many seconds after AT."""
+    partitions.ensure(RAW, [START + seconds])
     return ServerMetrics.objects.create(id=slot_key(START + seconds, server.pk), **figures)
 
 
@@ -276,6 +277,7 @@ def test_parts_now_are_those_of_the_newest_sample(server: Server) -> None:
         for name in ("/", "/gone")
     ]
     for number, part in enumerate(parts):
+        partitions.ensure(RAW, [START - 10 * number])
         FilesystemMetrics.objects.create(id=slot_key(START - 10 * number, part.pk), used_bytes=1024)
     newest(server, 0)
     found = queries.parts_now(Server.objects.get())

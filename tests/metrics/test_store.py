@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, models
 
 from activity.models import ActivityLog
-from metrics import sample_rows, store
+from metrics import partitions, sample_rows, store
 from metrics.collect import Collected
 from metrics.failures import Failure, Reason
 from metrics.models import (
@@ -24,6 +24,7 @@ from metrics.models import (
     TemperatureMetrics,
 )
 from metrics.models.fields import OWNER_BITS, KibibytesField, ScaledField, slot_at, slot_key, time_of_key
+from metrics.periods import RAW
 from metrics.probe import deltas
 from metrics.probe.linux import read
 from metrics.probe.reading import CpuTimes, DiskCounters, InterfaceCounters, Memory, Reading
@@ -345,6 +346,7 @@ def test_an_owner_that_a_key_cannot_hold_is_refused(owner: int) -> None:
     ],
 )
 def test_numbers_come_back_as_they_were_kept(db: None, name: str, value: Any, kept: Any, raw: Any) -> None:
+    partitions.ensure(RAW, [10])
     ServerMetrics.objects.create(id=slot_key(10, 1), **{name: value})
     assert getattr(ServerMetrics.objects.get(), name) == kept
     with connection.cursor() as cursor:
