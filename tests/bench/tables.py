@@ -10,7 +10,7 @@ def bytes_a_row(model: Any) -> float:
     table = model._meta.db_table
     sql = {
         "sqlite": "SELECT SUM(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_schema WHERE tbl_name = %s)",
-        "postgresql": "SELECT pg_total_relation_size(%s)",
+        "postgresql": "SELECT SUM(pg_total_relation_size(relid)) FROM pg_partition_tree(%s)",
     }
     with connection.cursor() as cursor:
         cursor.execute(sql[connection.vendor], [table])
