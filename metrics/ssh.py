@@ -28,6 +28,7 @@ MOST_PACKET_BYTES = 256 * 1024
 MOST_BYTES_BEFORE_READ = 4 * 1024 * 1024
 WINDOW_BYTES = 1 << 20
 CHUNK = 65536
+AHEAD = 8192  # kept by each connection while it waits; most answers fit
 
 HOST_KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512")
 DISABLED = {
@@ -70,7 +71,7 @@ class ReadAhead:
         self.send, self.close = sock.send, sock.close
 
     def recv(self, most: int) -> bytes:
-        self._ahead = self._ahead or self._socket.recv(CHUNK)
+        self._ahead = self._ahead or self._socket.recv(AHEAD)
         taken, self._ahead = self._ahead[:most], self._ahead[most:]
         return taken
 
