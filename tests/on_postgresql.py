@@ -9,12 +9,8 @@ from tests.redis import Redis
 
 PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", "not sqlite"]
 CHOSEN = """
-    tests/metrics/test_store.py tests/metrics/test_poller.py tests/metrics/test_queries.py
-    tests/metrics/test_app_queries.py tests/metrics/test_rollups.py tests/metrics/test_partitions.py
-    tests/metrics/test_leases.py
-    tests/dashboard/test_api.py tests/dashboard/test_activity_api.py
-    tests/dashboard/test_pages.py
-    tests/activity/test_events.py
+    tests/metrics/test_store.py tests/metrics/test_queries.py tests/metrics/test_partitions.py
+    tests/dashboard/test_pages.py tests/activity/test_events.py
 """.split()  # what asks the database most, and in every way
 
 
