@@ -2,7 +2,6 @@
 
 from django.urls import include, path
 
-from dashboard import api
 from dashboard.views import access, activity, apps, backups, health, overview, preparation, servers
 
 urlpatterns = [
@@ -39,5 +38,5 @@ urlpatterns = [
     path("admin/login/", access.admin_sign_in),
     path("health", health.health, name="health"),
     path("healthz", health.healthz, name="healthz"),
-    path("api/v1/", include(api)),
+    path("api/v1/", include("dashboard.api.urls")),
 ]

@@ -9,8 +9,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.defaults import server_error
 
-from dashboard import envelope
-from dashboard.envelope import ApiError
+from dashboard.api import envelope
+from dashboard.api.envelope import ApiError
 
 AGAIN = {"Retry-After": "10"}
 DATABASE_DOWN = ApiError(503, "UNAVAILABLE", "The database does not answer: try again in ten seconds.", AGAIN)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from activity.models import ActivityLog
 from activity.types import REPORTABLE, ActivityType
-from dashboard import posts, reports
-from dashboard.api import OPERATIONS
+from dashboard import reports
+from dashboard.api import bodies
+from dashboard.api.operations import OPERATIONS
 from dashboard.models import Scope
 from metrics.models import Tag
 from tests.activity.kinds import proves
@@ -263,13 +264,13 @@ def test_only_what_the_table_has_is_allowed(api: Client) -> None:
 plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("2026-01-31T12:00:00Z")
 values = st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
 fields = st.fixed_dictionaries({}, optional=dict.fromkeys([*reports.FIELDS, "x"], values))
-bodies = fields.map(lambda found: json.dumps(DONE | found).encode()) | values.map(
+texts = fields.map(lambda found: json.dumps(DONE | found).encode()) | values.map(
     lambda found: json.dumps(found).encode()
 )
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(body=bodies | st.binary(min_size=1, max_size=100))
+@given(body=texts | st.binary(min_size=1, max_size=100))
 def test_no_body_makes_it_fail(api: Client, body: bytes) -> None:
     response = sent(api, body)
     assert response.status_code in (201, 400, 429)
@@ -277,10 +278,10 @@ def test_no_body_makes_it_fail(api: Client, body: bytes) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(body=bodies | st.binary() | st.text(st.sampled_from('{}[]":,\\u0d8f1eE-.nulNa ')).map(str.encode))
+@given(body=texts | st.binary() | st.text(st.sampled_from('{}[]":,\\u0d8f1eE-.nulNa ')).map(str.encode))
 def test_a_body_is_a_report_or_wrong(body: bytes) -> None:
-    with suppress(posts.WrongJson, reports.WrongReport):
-        assert reports.report(posts.parsed(body)).message
+    with suppress(bodies.WrongJson, reports.WrongReport):
+        assert reports.report(bodies.parsed(body)).message
 
 
 # Who may -----------------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ from django.db.models import QuerySet
 
 from activity.context import current
 from activity.types import REPORTABLE, Result
-from dashboard import posts, reports
-from dashboard.parameters import WHOLE
+from dashboard import reports
+from dashboard.api import bodies
+from dashboard.api.parameters import WHOLE
 from metrics.management.commands._arguments import as_command
 from metrics.models import App, Server
 
@@ -74,15 +75,15 @@ def _details(text: str | None, file: str | None) -> dict[str, Any] | None:
     option = "--details" if file is None else "--details-file"
     try:
         body = os.fsencode(text or "") if file is None else _read(file)
-        return None if text is None and file is None else posts.parsed(body)
-    except (posts.WrongJson, OSError) as wrong:
+        return None if text is None and file is None else bodies.parsed(body)
+    except (bodies.WrongJson, OSError) as wrong:
         raise CommandError(f"{option}: {wrong}") from None
 
 
 def _read(file: str) -> bytes:
     """No more than is allowed, and a byte that tells that there is more."""
     with sys.stdin.buffer if file == "-" else Path(file).open("rb") as source:
-        body = source.read(posts.MOST_BYTES + 1)
-    if len(body) > posts.MOST_BYTES:
-        raise posts.WrongJson(f"It is too large. Allowed: at most {posts.MOST_BYTES} bytes.")
+        body = source.read(bodies.MOST_BYTES + 1)
+    if len(body) > bodies.MOST_BYTES:
+        raise bodies.WrongJson(f"It is too large. Allowed: at most {bodies.MOST_BYTES} bytes.")
     return body

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from activity.types import ActivityType, Result
 from dashboard import wire
-from dashboard.envelope import bad
+from dashboard.api.envelope import bad
 
 WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
 MOST_CHARACTERS = 1000

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.http import HttpRequest, UnreadablePostError
 
-from dashboard.envelope import ApiError
-from dashboard.parameters import given
+from dashboard.api.envelope import ApiError
+from dashboard.api.parameters import given
 
 MOST_BYTES = 128 * 1024
 LENGTH = re.compile(r"[0-9]{1,9}", re.ASCII)

@@ -7,10 +7,11 @@ from typing import Any
 
 from activity import queries as activity_queries
 from activity.queries import ActivityFilter
-from dashboard import parameters, reports, wire
-from dashboard.callers import Caller
-from dashboard.envelope import Answer, ApiError, bad
-from dashboard.posts import Posted
+from dashboard import reports, wire
+from dashboard.api import parameters
+from dashboard.api.bodies import Posted
+from dashboard.api.callers import Caller
+from dashboard.api.envelope import Answer, ApiError, bad
 from dashboard.summary import dashboard_summary
 from metrics import app_access, app_queries, periods, queries, samples
 from metrics import health as healths

@@ -11,9 +11,9 @@ from activity.queries import ActivityFilter
 from activity.record import record
 from activity.types import ActivityType, Origin, Result
 from dashboard import access, tokens
-from dashboard.envelope import ApiError
+from dashboard.api.envelope import ApiError
+from dashboard.api.parameters import WHOLE
 from dashboard.models import ApiToken, Scope
-from dashboard.parameters import WHOLE
 from metrics.models import App, Server
 from metrics.models.server import ServerQuerySet
 

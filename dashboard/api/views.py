@@ -1,0 +1,56 @@
+"""The rim of the JSON API: by session or bearer token, every answer in the envelope."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from activity.context import acting
+from dashboard.api import bodies, callers, envelope, parameters
+from dashboard.api.envelope import Answer, ApiError
+from dashboard.api.operations import Operation
+
+log = structlog.get_logger(__name__)
+
+
+READ: dict[str, Callable[..., Any]] = {"GET": parameters.given, "POST": bodies.posted}
+
+
+@csrf_exempt
+@login_not_required
+def handle(request: HttpRequest, *, methods: Mapping[str, Operation] | None = None, **place: str) -> HttpResponse:
+    """The rim of the API: every answer is the envelope, every error has its status and code."""
+    try:
+        operation = _operation(request, methods)
+        caller = callers.caller(request, operation.scope, datetime.now(UTC))
+        with acting(caller.actor):
+            answer = operation.answer(caller, READ[operation.method](request, operation.parameters), **place)
+    except ApiError as error:
+        return envelope.refused(error)
+    except Http404:
+        return envelope.refused(ApiError(404, "NOT_FOUND", "There is no such thing."))
+    except SuspiciousOperation:
+        return envelope.refused(ApiError(400, "BAD_REQUEST", "The request makes no sense."))
+    except (OperationalError, InterfaceError):  # views/errors.py says so
+        raise
+    except Exception:  # a failure is an error in the envelope, never an empty answer
+        log.exception("api.failed", path=request.path)
+        message = "The answer could not be made; the log has the reason."
+        return envelope.refused(ApiError(500, "INTERNAL", message))
+    return envelope.told(answer if isinstance(answer, Answer) else Answer(answer))
+
+
+def _operation(request: HttpRequest, methods: Mapping[str, Operation] | None) -> Operation:
+    if methods is None:
+        raise ApiError(404, "NOT_FOUND", "There is no such address.")
+    operation = methods.get("GET" if request.method == "HEAD" else str(request.method))
+    if operation is None:
+        allowed = ", ".join(methods)
+        raise ApiError(405, "METHOD_NOT_ALLOWED", f"Allowed: {allowed}.", {"Allow": allowed})
+    return operation
