@@ -1,23 +1,24 @@
 """Answers as public JSON. The contract's names and units live only here."""
 
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
 from activity.models import ActivityLog
+from dashboard import figures
+from dashboard.figures import Figures
 from dashboard.summary import DashboardSummary
 from metrics import app_access, costs
 from metrics.app_queries import AppHistory, AppRow
 from metrics.app_transitions import signal_name
 from metrics.costs import Cost
 from metrics.health import Health, Process
-from metrics.models import LatestServerMetrics
-from metrics.models.server_metrics import share_of
+from metrics.models import Filesystem, FilesystemMetrics, Interface, InterfaceMetrics
+from metrics.models.parts import Part
 from metrics.queries import ServerRow
 from metrics.series import Series
-
-MIB, GIB = 2**20, 2**30
 
 
 def timestamp(at: datetime | None) -> str | None:
@@ -94,7 +95,7 @@ def health(answer: Health) -> dict[str, Any]:
 def server(row: ServerRow, at: datetime) -> dict[str, Any]:
     """A server with its newest figures; they are null unless they are current."""
     state = row.server.state
-    figures = row.latest if row.is_fresh else None
+    newest = row.latest if row.is_fresh else None
     return {
         "id": row.server.pk,
         "name": row.name,
@@ -114,13 +115,44 @@ def server(row: ServerRow, at: datetime) -> dict[str, Any]:
         "apps_explanation": app_access.explanation(state.apps_way) or None,
         "clock_skew_seconds": state.clock_skew_seconds,
         "cost": _cost(costs.cost(row.server, at)),
-        **_latest(figures),
+        **_now(figures.SERVER, newest),
+        "timestamp": timestamp(newest.timestamp) if newest else None,
     }
 
 
-def samples(server_id: int, series: Series) -> list[dict[str, Any]]:
-    """A server's samples, oldest first; a step without a sample is left out."""
-    return [_sample(server_id, series, step) for step, count in enumerate(series.counts) if count]
+def samples(server_id: int, series: Series, names: Collection[str] = figures.SERVER) -> list[dict[str, Any]]:
+    """A server's samples with these figures, oldest first; a step without a sample is left out."""
+    return _samples({"server_id": server_id}, series, figures.SERVER, names)
+
+
+def filesystem(part: Filesystem, newest: FilesystemMetrics) -> dict[str, Any]:
+    """A filesystem with its newest figures."""
+    return {
+        "id": part.pk,
+        "server_id": part.server_id,
+        "mount": part.name,
+        "device": part.device,
+        "type": part.type,
+        "is_read_only": part.is_read_only,
+        **_now(figures.FILESYSTEM, newest),
+    }
+
+
+def interface(part: Interface, newest: InterfaceMetrics) -> dict[str, Any]:
+    """A network interface with its newest figures."""
+    return {
+        "id": part.pk,
+        "server_id": part.server_id,
+        "name": part.name,
+        "is_counted": part.is_counted,
+        **_now(figures.INTERFACE, newest),
+    }
+
+
+def part_samples(part: Part, series: Series, known: Figures, names: Collection[str]) -> list[dict[str, Any]]:
+    """The samples of a filesystem or an interface, oldest first."""
+    owner = {"server_id": part.server_id, f"{part._meta.model_name}_id": part.pk}
+    return _samples(owner, series, known, names)
 
 
 def app(row: AppRow) -> dict[str, Any]:
@@ -150,7 +182,7 @@ def app(row: AppRow) -> dict[str, Any]:
         "created_at": timestamp(found.created_at),
         "started_at": timestamp(found.started_at),
         "finished_at": timestamp(found.finished_at),
-        **_app_figures({name: getattr(latest, name) if latest else None for name in APP_FIGURES}),
+        **_now(figures.APP, latest),
         "cpu_of_host_percent": _tenths(row.cpu_of_host_percent),
         "cpu_of_limit_percent": _tenths(row.cpu_of_limit_percent),
         "memory_percent": _tenths(row.memory_percent),
@@ -158,28 +190,20 @@ def app(row: AppRow) -> dict[str, Any]:
     }
 
 
-def app_samples(history: AppHistory) -> list[dict[str, Any]]:
-    """An app's samples, oldest first; a step without a sample is left out."""
-    series = history.series
-    return [
-        {
-            "server_id": history.app.server_id,
-            "app_id": history.app.pk,
-            "container_id": container.container_id if (container := history.instances[step]) else None,
-            "container_name": container.name if container else None,
-            "image": container.image or None if container else None,
+def app_samples(history: AppHistory, names: Collection[str] = figures.APP) -> list[dict[str, Any]]:
+    """An app's samples with these figures, oldest first; each with the container that the app had then."""
+    owner = {"server_id": history.app.server_id, "app_id": history.app.pk}
+
+    def container(step: int) -> dict[str, Any]:
+        found = history.instances[step]
+        return {
+            "container_id": found.container_id if found else None,
+            "container_name": found.name if found else None,
+            "image": found.image or None if found else None,
             "status": history.states[step],
-            **_app_figures(
-                {name: (series.high if name in APP_COUNTERS else series.mean)[name][step] for name in APP_FIGURES}
-            ),
-            "timestamp": timestamp(datetime.fromtimestamp(series.span.start + step * series.span.step, UTC)),
-            "samples": count,
-            "cpu_percent_max": _tenths(series.high["cpu_percent"][step]),
-            "memory_used_bytes_max": _whole(series.high["memory_used_bytes"][step]),
         }
-        for step, count in enumerate(series.counts)
-        if count
-    ]
+
+    return _samples(owner, history.series, figures.APP, names, container)
 
 
 def activity(row: ActivityLog) -> dict[str, Any]:
@@ -204,43 +228,36 @@ def activity(row: ActivityLog) -> dict[str, Any]:
     }
 
 
-# The figures of a sample: public name, and the field and unit it comes from.
-PERCENTS = (
-    "cpu_percent cpu_user_percent cpu_system_percent cpu_iowait_percent cpu_steal_percent disk_busy_percent"
-    " pressure_cpu_avg10_percent pressure_cpu_avg60_percent pressure_memory_avg10_percent"
-    " pressure_memory_avg60_percent pressure_io_avg10_percent pressure_io_avg60_percent"
-).split()
-HUNDREDTHS = ("load_average_1m", "load_average_5m", "load_average_15m", "measured_seconds")
-SIZES = (
-    "memory_total_bytes memory_used_bytes memory_cache_bytes swap_total_bytes swap_used_bytes disk_total_bytes"
-    " disk_used_bytes disk_available_bytes disk_read_bytes_per_second disk_written_bytes_per_second"
-    " network_rx_bytes_per_second network_tx_bytes_per_second"
-).split()
-PEAKS = ("cpu_percent",)  # whose highest is told beside the mean
-APP_PEAKS = ("cpu_percent", "memory_used_bytes")
-APP_COUNTERS = ("network_rx_bytes", "network_tx_bytes", "restart_count")
-APP_FIGURES = (
-    "cpu_percent cpu_limit_cores memory_used_bytes memory_limit_bytes pids network_rx_bytes network_tx_bytes"
-    " network_rx_bytes_per_second network_tx_bytes_per_second disk_read_bytes_per_second disk_written_bytes_per_second"
-    " restart_count"
-).split()
-COUNTERS = ("network_rx_bytes", "network_tx_bytes", "uptime_seconds")  # of several in one step, the last
-
-
-def _latest(row: LatestServerMetrics | None) -> dict[str, Any]:
-    names = (*PERCENTS, *HUNDREDTHS, *SIZES, *COUNTERS)
-    return _public({name: getattr(row, name) if row else None for name in names}) | {
-        "timestamp": timestamp(row.timestamp) if row else None
+def _now(known: Figures, newest: Any) -> dict[str, float | None]:
+    """The figures of a stored row; all null without one."""
+    return {
+        name: one.of(*(getattr(newest, field) for field in one.fields)) if newest else None
+        for name, one in known.items()
     }
 
 
-def _sample(server_id: int, series: Series, step: int) -> dict[str, Any]:
-    figures = {name: series.mean[name][step] for name in (*PERCENTS, *HUNDREDTHS, *SIZES)}
-    figures |= {name: series.high[name][step] for name in COUNTERS}
-    at = datetime.fromtimestamp(series.span.start + step * series.span.step, UTC)
-    return {"server_id": server_id, **_public(figures), "timestamp": timestamp(at), "samples": series.counts[step]} | (
-        {"cpu_percent_max": _tenths(series.high["cpu_percent"][step])}
-    )
+def _samples(
+    owner: dict[str, Any],
+    series: Series,
+    known: Figures,
+    names: Collection[str],
+    besides: Callable[[int], dict[str, Any]] = lambda _step: {},
+) -> list[dict[str, Any]]:
+    """One for each step in which there was a sample: means, counters as the last was, and the peaks."""
+    chosen = {name: one for name, one in known.items() if name in names}
+    columns = {name: one.column(series.high if one.is_counter else series.mean) for name, one in chosen.items()}
+    columns |= {f"{name}_max": one.column(series.high) for name, one in chosen.items() if one.has_peak}
+    return [
+        {
+            **owner,
+            **besides(step),
+            **{name: column[step] for name, column in columns.items()},
+            "timestamp": timestamp(datetime.fromtimestamp(series.span.start + step * series.span.step, UTC)),
+            "samples": count,
+        }
+        for step, count in enumerate(series.counts)
+        if count
+    ]
 
 
 def _cost(cost: Cost) -> dict[str, Any]:
@@ -267,33 +284,6 @@ def _process(one: Process) -> dict[str, Any]:
     }
 
 
-def _public(figures: dict[str, float | None]) -> dict[str, Any]:
-    used, available = figures["disk_used_bytes"], figures["disk_available_bytes"]
-    disk = None if used is None or available is None else share_of(used, used + available)
-    return {
-        **{name: _tenths(figures[name]) for name in PERCENTS},
-        **{name: _hundredths(figures[name]) for name in HUNDREDTHS},
-        **{name: _whole(figures[name]) for name in (*SIZES, *COUNTERS)},
-        "memory_percent": _tenths(share_of(figures["memory_used_bytes"], figures["memory_total_bytes"])),
-        "memory_used_mb": _whole(figures["memory_used_bytes"], MIB),
-        "memory_total_mb": _whole(figures["memory_total_bytes"], MIB),
-        "swap_percent": _tenths(share_of(figures["swap_used_bytes"], figures["swap_total_bytes"])),
-        "disk_percent": _tenths(disk),
-        "disk_used_gb": _whole(used, GIB),
-        "disk_total_gb": _whole(figures["disk_total_bytes"], GIB),
-    }
-
-
-def _app_figures(figures: dict[str, float | None]) -> dict[str, Any]:
-    return {
-        **{name: _whole(value) for name, value in figures.items()},
-        "cpu_percent": _tenths(figures["cpu_percent"]),
-        "cpu_limit_cores": _hundredths(figures["cpu_limit_cores"]),
-        "memory_usage_mb": _whole(figures["memory_used_bytes"], MIB),
-        "memory_limit_mb": _whole(figures["memory_limit_bytes"], MIB),
-    }
-
-
 def _tenths(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
 
@@ -302,5 +292,5 @@ def _hundredths(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
 
 
-def _whole(value: float | None, unit: int = 1) -> int | None:
-    return None if value is None else int(value / unit)
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)

@@ -7,7 +7,7 @@ from typing import Any
 
 from activity import queries as activity_queries
 from activity.queries import ActivityFilter
-from dashboard import reports, wire
+from dashboard import figures, reports, wire
 from dashboard.api import parameters
 from dashboard.api.bodies import Posted
 from dashboard.api.callers import Caller
@@ -44,7 +44,7 @@ def server(caller: Caller, _given: Mapping[str, str], server_id: str) -> dict[st
 def server_metrics(caller: Caller, given: Mapping[str, str], server_id: str) -> dict[str, Any]:
     found = caller.server(server_id)
     period, span = _span(caller, given)
-    series = queries.server_series(found.pk, span, extremes=wire.PEAKS)
+    series = queries.server_series(found.pk, span, extremes=figures.peaks_of(figures.SERVER, figures.SERVER))
     metrics = wire.samples(found.pk, series)
     return {
         "server_id": found.pk,
@@ -79,7 +79,7 @@ def server_apps(caller: Caller, _given: Mapping[str, str], server_id: str) -> di
 def app_metrics(caller: Caller, given: Mapping[str, str], server_id: str, app_id: str) -> dict[str, Any]:
     app = caller.app(server_id, app_id)
     period, span = _span(caller, given)
-    history = app_queries.app_history(app, span, wire.APP_PEAKS)
+    history = app_queries.app_history(app, span, figures.peaks_of(figures.APP, figures.APP))
     metrics = wire.app_samples(history)
     return {
         "server_id": app.server_id,
