@@ -10,7 +10,9 @@ from tests.redis import Redis
 PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", "not sqlite"]
 CHOSEN = """
     tests/metrics/test_store.py tests/metrics/test_queries.py tests/metrics/test_partitions.py
-    tests/dashboard/test_pages.py tests/activity/test_events.py
+    tests/metrics/test_leases.py tests/metrics/test_app_queries.py tests/dashboard/test_pages.py
+    tests/dashboard/test_apps_api.py tests/activity/test_events.py tests/activity/test_log.py
+    tests/activity/test_queries.py
 """.split()  # what asks the database most, and in every way
 
 

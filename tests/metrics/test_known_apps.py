@@ -492,6 +492,7 @@ def test_there_is_one_sample_of_an_app_in_a_slot_and_the_first_one_stands(server
     assert samples() == [("web", 0), ("web", 1)]
 
 
+@pytest.mark.sqlite  # elsewhere the next id does not follow one that was given
 def test_an_app_that_cannot_be_stored_leaves_nothing_of_its_poll(server: Server) -> None:
     other = docker_host("web-02")
     App.objects.create(pk=(1 << OWNER_BITS) - 1, server=other, key="last", name="last", added_at=AT, removed_at=AT)
