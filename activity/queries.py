@@ -1,7 +1,7 @@
 """What one asks the activity log: one filter and one page object behind every face."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,10 @@ class ActivityFilter:
     def is_searched_lately(self) -> bool:
         """Whether every row would have to be looked into: then only the newest are, unless a time is given."""
         return bool((self.text or self.request_id) and not self.since)
+
+    def about(self, server_id: int, since: datetime, until: datetime) -> "ActivityFilter":
+        """The same of one server in a stretch of time."""
+        return replace(self, server_id=server_id, since=since, until=until)
 
     def rows(self) -> ActivityLogQuerySet:
         """The rows that match, newest first."""

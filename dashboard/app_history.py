@@ -18,7 +18,7 @@ def charts_of(row: AppRow, span: Span, at: datetime) -> Drawn:
     start, end = datetime.fromtimestamp(span.start, UTC), datetime.fromtimestamp(span.end, UTC)
     events = ActivityFilter(app_id=row.app.pk, since=start, until=min(end, at)).rows()[:MOST_MARKS]
     axis = Axis(start, span.step, span.points, history.zone(end), list(history.marks(events)))
-    series = app_queries.app_series(row.app, span, BANDS)
+    series = app_queries.app_series(row.app, span, extremes=BANDS)
     shows_band = span.step > retention.interval_seconds()
     cores = row.app.server.state.facts.get("cores")
     found = [

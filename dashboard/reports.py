@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from activity.models import ActivityLog
 from activity.record import record
 from activity.types import REPORTABLE, ActivityType, Result
 from dashboard import wire
+from dashboard.fields import Field, WrongField, whole
 from dashboard.models import IdempotencyKey
 from metrics.models import App, Server
 from metrics.models.server import ServerQuerySet
@@ -23,12 +24,14 @@ KEPT = timedelta(hours=24)
 MOST_DETAILS_BYTES = 64 * 1024
 MOST_LEVELS = 20
 KEY = re.compile(r"[!-~]{1,200}", re.ASCII)
-UNSAFE = re.compile(r"[\0-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+UNPRINTABLE = r"\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069"
+UNSAFE = re.compile(rf"[{UNPRINTABLE}\ud800-\udfff]")
 NO_TEXT = re.compile(r"[\0\ud800-\udfff]")
+TEXT_PATTERN = r"^[^\u0000]*$"
 
 
-class WrongReport(ValueError):
-    """A report cannot be taken; the text names the field and what is allowed."""
+class UnknownThing(LookupError):
+    """A report names a server or an app that is not there, or not seen; the text names the field."""
 
 
 class Conflict(Exception):
@@ -56,21 +59,15 @@ class Reporter:
     must_name_server: bool = False
 
 
-def report(fields: Mapping[str, Any]) -> Report:
-    """The report that these fields of JSON make; null counts as not given. Raises WrongReport."""
-    for name in fields:
-        if name not in FIELDS:
-            raise WrongReport(f"{ascii(name)[1:-1][:100]}: There is no such field. Allowed: {', '.join(FIELDS)}.")
-    given = {name: _checked(name, value) for name, value in fields.items() if value is not None}
-    for name in ("activity_type", "message"):
-        if name not in given:
-            raise WrongReport(f"{name}: It is missing. Allowed: {FIELDS[name].allowed}.")
+def report(read: Mapping[str, Any]) -> Report:
+    """The report that these fields (of FIELDS, as they were read) make. Raises WrongField."""
+    given = dict(read)
     if "app_id" in given and "server_id" not in given:
-        raise WrongReport("server_id: It is missing: an app is named together with its server.")
+        raise WrongField("server_id: It is missing: an app is named together with its server.")
     if occurred_at := given.pop("occurred_at", None):
         details = given.get("details", {})
         if "occurred_at" in details:
-            raise WrongReport("occurred_at: Give it once: the details have it as well.")
+            raise WrongField("occurred_at: Give it once: the details have it as well.")
         given["details"] = details | {"occurred_at": wire.timestamp(occurred_at)}
     return Report(**given)
 
@@ -78,10 +75,10 @@ def report(fields: Mapping[str, Any]) -> Report:
 def record_once(report: Report, reporter: Reporter, key: str | None, at: datetime) -> tuple[ActivityLog, bool]:
     """The row of this report, and whether it is new: the first one, if the sender gave it this key within a day.
 
-    Raises WrongReport and Conflict.
+    Raises WrongField, UnknownThing and Conflict.
     """
     if key is not None and not KEY.fullmatch(key):
-        raise WrongReport("Idempotency-Key: Allowed: 1 to 200 visible ASCII characters.")
+        raise WrongField("Idempotency-Key: Allowed: 1 to 200 visible ASCII characters.")
     if key is None:
         return _recorded(report, reporter, at), True
     digest = salted_hmac("reports", ENCODER.encode(asdict(report)), algorithm="sha256").hexdigest()
@@ -117,11 +114,11 @@ def _recorded(report: Report, reporter: Reporter, at: datetime) -> ActivityLog:
 def _server(report: Report, reporter: Reporter) -> Server | None:
     if report.server_id is None:
         if reporter.must_name_server:
-            raise WrongReport("server_id: It is missing: this token is for the servers of a tag; name one of them.")
+            raise WrongField("server_id: It is missing: this token is for the servers of a tag; name one of them.")
         return None
     found = reporter.servers.filter(pk=report.server_id).first()
     if found is None:
-        raise WrongReport("server_id: There is no such server. Allowed: the id of one that you see.")
+        raise UnknownThing("server_id: There is no such server. Allowed: the id of one that you see.")
     return found
 
 
@@ -130,26 +127,11 @@ def _app(report: Report, server: Server | None) -> App | None:
         return None
     found = server.apps.filter(pk=report.app_id).first()
     if found is None:
-        raise WrongReport("app_id: There is no such app on this server. Allowed: the id of one of its apps.")
+        raise UnknownThing("app_id: There is no such app on this server. Allowed: the id of one of its apps.")
     return found
 
 
 # The fields ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Field:
-    """What is allowed, in words, and what reads it: None is what is not allowed."""
-
-    allowed: str
-    read: Callable[[Any], Any]
-
-
-def _checked(name: str, value: Any) -> Any:
-    read = FIELDS[name].read(value)
-    if read is None:
-        raise WrongReport(f"{name}: Allowed: {FIELDS[name].allowed}.")
-    return read
 
 
 def _kind(value: Any) -> ActivityType | None:
@@ -159,10 +141,6 @@ def _kind(value: Any) -> ActivityType | None:
 def _message(value: Any) -> str | None:
     is_message = isinstance(value, str) and len(value) <= 500 and value.strip() and not UNSAFE.search(value)
     return value if is_message else None
-
-
-def _number(value: Any) -> int | None:
-    return value if type(value) is int and 0 < value < 2**63 else None
 
 
 def _result(value: Any) -> Result | None:
@@ -197,16 +175,35 @@ def _is_plain(value: Any, levels: int) -> bool:
     return False
 
 
+ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+TOGETHER = {
+    "if": {"properties": {"app_id": {"type": "integer"}}, "required": ["app_id"]},
+    "then": {"properties": {"server_id": {"type": "integer"}}, "required": ["server_id"]},
+}
 FIELDS = {
-    "activity_type": Field(f"one of {', '.join(sorted(REPORTABLE))}", _kind),
-    "message": Field("1 to 500 characters in one line, without control characters", _message),
-    "server_id": Field("a server's id, a whole number", _number),
-    "app_id": Field("an app's id, a whole number", _number),
-    "result": Field(f"one of {', '.join(Result)}", _result),
+    "activity_type": Field(
+        f"one of {', '.join(sorted(REPORTABLE))}", {"type": "string", "enum": sorted(REPORTABLE)}, _kind, True
+    ),
+    "message": Field(
+        "1 to 500 characters in one line, without control characters",
+        {"type": "string", "maxLength": 500, "pattern": f"^[^{UNPRINTABLE}]*[^{UNPRINTABLE}\\s][^{UNPRINTABLE}]*$"},
+        _message,
+        True,
+    ),
+    "server_id": Field("a server's id, a whole number", ID, whole),
+    "app_id": Field("an app's id, a whole number", ID, whole),
+    "result": Field(f"one of {', '.join(Result)}", {"type": "string", "enum": [str(one) for one in Result]}, _result),
     "details": Field(
         f"a JSON object of at most {MOST_DETAILS_BYTES} bytes and {MOST_LEVELS} levels, in it text without NUL and lone"
         " surrogates, finite numbers, and whole ones from -2^63 to 2^63-1",
+        {
+            "type": "object",
+            "propertyNames": {"pattern": TEXT_PATTERN},
+            "additionalProperties": {"$ref": "#/components/schemas/Value"},
+        },
         _details,
     ),
-    "occurred_at": Field("a time with its zone, such as 2026-01-31T12:00:00Z", _instant),
+    "occurred_at": Field(
+        "a time with its zone, such as 2026-01-31T12:00:00Z", {"type": "string", "format": "date-time"}, _instant
+    ),
 }

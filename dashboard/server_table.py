@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, Count, F, FloatField, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, Count, F, FloatField, OuterRef, Subquery, Value, When
 from django.db.models.functions import Cast, Lower
 
 from dashboard.tables import Table, order_of, page_of, spark_span, text_of
 from metrics import queries
 from metrics.app_queries import AppCounts
-from metrics.models import App, Server, Status, Tag
+from metrics.models import App, Status, Tag
 from metrics.models.server import ServerQuerySet
 from metrics.queries import ServerRow
 
@@ -93,28 +93,12 @@ def server_table(
         apps=apps,
         tags=Tag.objects.filter(servers__isnull=False).distinct().values_list("name", flat=True),
     )
-    wanted = _wanted(servers, table)
+    wanted = servers.matching(table.text, table.tag, table.status)
     shown = wanted.count() if table.is_filtered else total
     table = replace(table, shown=shown, page=page_of(asked, shown))
     rows = queries.server_rows(_sorted(wanted, table.sort, at)[table.stretch], at)
     sparks = queries.sparklines("cpu_percent", [row.server.pk for row in rows], spark_span(period, at))
     return replace(table, rows=[(row, sparks[row.server.pk]) for row in rows])
-
-
-def _wanted(servers: ServerQuerySet, table: ServerTable) -> ServerQuerySet:
-    for word in table.text.split():
-        tagged = Server.tags.through._default_manager.filter(tag__name__icontains=word).values("server_id")
-        servers = servers.filter(
-            Q(name__icontains=word)
-            | Q(hostname__icontains=word)
-            | Q(state__facts__os__icontains=word)
-            | Q(pk__in=tagged)
-        )
-    if table.tag:
-        servers = servers.filter(tags__name=table.tag)
-    if table.status == Status.PAUSED:
-        return servers.filter(paused=True)
-    return servers.filter(paused=False, state__status=table.status) if table.status else servers
 
 
 def _sorted(servers: ServerQuerySet, sort: str, at: datetime) -> ServerQuerySet:

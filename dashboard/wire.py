@@ -8,17 +8,23 @@ from django.utils.dateparse import parse_datetime
 
 from activity.models import ActivityLog
 from dashboard import figures
+from dashboard.explanation import NAMES as EXPLAINED
+from dashboard.explanation import Explanation
 from dashboard.figures import Figures
+from dashboard.models import ApiToken
+from dashboard.problems import Problem
 from dashboard.summary import DashboardSummary
-from metrics import app_access, costs
+from metrics import app_access, authorized_keys, costs
 from metrics.app_queries import AppHistory, AppRow
 from metrics.app_transitions import signal_name
 from metrics.costs import Cost
 from metrics.health import Health, Process
-from metrics.models import Filesystem, FilesystemMetrics, Interface, InterfaceMetrics
+from metrics.models import CrashCard, Filesystem, FilesystemMetrics, Interface, InterfaceMetrics, Preparation, Server
 from metrics.models.parts import Part
 from metrics.queries import ServerRow
 from metrics.series import Series
+
+MOST_LOG_CHARACTERS = 4000
 
 
 def timestamp(at: datetime | None) -> str | None:
@@ -104,6 +110,7 @@ def server(row: ServerRow, at: datetime) -> dict[str, Any]:
         "username": row.server.username,
         "site": row.server.site or None,
         "tags": list(row.tags),
+        "notes": row.server.notes,
         "status": str(row.status),
         "reason": state.reason or None,
         "explanation": state.explanation or None,
@@ -123,6 +130,79 @@ def server(row: ServerRow, at: datetime) -> dict[str, Any]:
 def samples(server_id: int, series: Series, names: Collection[str] = figures.SERVER) -> list[dict[str, Any]]:
     """A server's samples with these figures, oldest first; a step without a sample is left out."""
     return _samples({"server_id": server_id}, series, figures.SERVER, names)
+
+
+def preparation(server: Server, newest: Preparation | None) -> dict[str, Any]:
+    """How far the preparation of a server is, with what to put on it."""
+    credential, run = getattr(server, "credential", None), newest or Preparation()
+    return {
+        "server_id": server.pk,
+        "state": str(run.state) if newest else "none",
+        "started_at": timestamp(run.started_at),
+        "finished_at": timestamp(run.finished_at),
+        "authorized_keys": authorized_keys.restricted(credential.public_key) or None if credential else None,
+        "host_keys": [{"type": key["type"], "fingerprint": key["fingerprint"]} for key in run.host_keys],
+        "pinned": [key.fingerprint for key in server.host_keys.all()],
+        "report": run.report,
+        "reason": run.reason or None,
+        "explanation": run.explanation or None,
+    }
+
+
+def problem(one: Problem) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "server_id": one.server.pk if one.server else None,
+        "server_name": one.server.name if one.server else None,
+        "app_id": one.app.pk if one.app else None,
+        "app_name": one.app.name if one.app else None,
+        "message": one.message,
+        "since": timestamp(one.since),
+    }
+
+
+def explanation(answer: Explanation) -> dict[str, Any]:
+    """What changed on a server around a time."""
+    server, span = answer.server, answer.series.span
+    return {
+        "server_id": server.pk,
+        "server_name": server.name,
+        "status": str(server.status),
+        "explanation": server.state.explanation or None,
+        "at": timestamp(answer.at),
+        "from": timestamp(datetime.fromtimestamp(span.start, UTC)),
+        "to": timestamp(datetime.fromtimestamp(span.end, UTC)),
+        "step_seconds": span.step,
+        "coverage_percent": coverage(answer.series),
+        "changes": [
+            {"name": one.name, "before": one.before, "after": one.after, "peak_after": one.peak_after}
+            for one in answer.changes
+        ],
+        "events": [activity(row) for row in answer.events],
+        "events_total": answer.events_total,
+        "crashes": [_crash(card) for card in answer.crashes],
+        "metrics": samples(server.pk, answer.series, EXPLAINED),
+    }
+
+
+def token(one: ApiToken, at: datetime) -> dict[str, Any]:
+    return {
+        "id": one.pk,
+        "name": one.name,
+        "scopes": list(one.scopes),
+        "tag": one.tag.name if one.tag else None,
+        "network": one.network or None,
+        "created_at": timestamp(one.created_at),
+        "expires_at": timestamp(one.expires_at),
+        "revoked_at": timestamp(one.revoked_at),
+        "last_used_at": timestamp(one.last_used_at),
+        "is_valid": not one.ended(at),
+    }
+
+
+def coverage(series: Series) -> float | None:
+    """Polls that are there, of those that should be, in percent."""
+    return None if series.coverage is None else round(100 * series.coverage, 1)
 
 
 def filesystem(part: Filesystem, newest: FilesystemMetrics) -> dict[str, Any]:
@@ -258,6 +338,21 @@ def _samples(
         for step, count in enumerate(series.counts)
         if count
     ]
+
+
+def _crash(card: CrashCard) -> dict[str, Any]:
+    return {
+        "server_id": card.app.server_id,
+        "app_id": card.app_id,
+        "app_name": card.app.name,
+        "at": timestamp(card.at),
+        "times": card.times,
+        "image": card.image or None,
+        "exit_code": card.exit_code,
+        "signal": card.signal or None,
+        "out_of_memory": card.is_out_of_memory,
+        "log": card.log[-MOST_LOG_CHARACTERS:],
+    }
 
 
 def _cost(cost: Cost) -> dict[str, Any]:

@@ -151,13 +151,15 @@ def sum_of(counts: Iterable[AppCounts]) -> AppCounts:
     return AppCounts(*map(sum, zip(*each, strict=True))) if each else AppCounts()
 
 
-def app_series(app: App, span: Span, extremes: Collection[str] | None = None) -> Series:
-    """All figures of one app; lowest and highest of these alone, or of all."""
-    return samples.series(ContainerMetrics, {app.pk: app.server_id}, span, extremes=extremes)[app.pk]
+def app_series(app: App, span: Span, names: Collection[str] = (), extremes: Collection[str] | None = None) -> Series:
+    """The figures (these, or all) of one app; lowest and highest of these alone, or of all."""
+    return samples.series(ContainerMetrics, {app.pk: app.server_id}, span, names, extremes)[app.pk]
 
 
-def app_history(app: App, span: Span, extremes: Collection[str] | None = None) -> AppHistory:
-    return AppHistory(app, app_series(app, span, extremes), _states(app, span), _instances(app, span))
+def app_history(
+    app: App, span: Span, names: Collection[str] = (), extremes: Collection[str] | None = None
+) -> AppHistory:
+    return AppHistory(app, app_series(app, span, names, extremes), _states(app, span), _instances(app, span))
 
 
 def _states(app: App, span: Span) -> list[State | None]:

@@ -22,16 +22,19 @@ Owners = Mapping[int, int]
 """Ids of owners, each with its server, whose samples tell in which slots there can be one of the owner's."""
 
 
-def period_span(period: str, at: datetime, most_points: int = MOST_POINTS) -> Span:
-    """The span of a period that ends now, and where it is answered from. Raises UnknownPeriod."""
-    wanted = span(period, at.timestamp(), retention.interval_seconds(), retention.kept(), most_points)
+def period_span(period: str, at: datetime, most_points: int = MOST_POINTS, least_step: int = 0) -> Span:
+    """The span of a period that ends now, and where it is answered from: in at most so many steps, none narrower than
+    so many seconds. Raises UnknownPeriod."""
+    wanted = span(period, at.timestamp(), _narrowest(least_step), retention.kept(), most_points)
     return wanted.answered_from(_done())
 
 
-def range_span(start: datetime, end: datetime, at: datetime) -> Span:
+def range_span(
+    start: datetime, end: datetime, at: datetime, most_points: int = MOST_POINTS, least_step: int = 0
+) -> Span:
     """The same from one instant to another. Raises WrongRange."""
     instants = (start.timestamp(), end.timestamp(), at.timestamp())
-    return between(*instants, retention.interval_seconds(), retention.kept()).answered_from(_done())
+    return between(*instants, _narrowest(least_step), retention.kept(), most_points).answered_from(_done())
 
 
 def series(
@@ -100,6 +103,11 @@ def _done() -> dict[int, int]:
         cache.get_or_set("resolved", lambda: list(Resolved.objects.values_list("seconds", "done_until")), DONE_SECONDS)
         or ()
     )
+
+
+def _narrowest(least_step: int) -> int:
+    """The narrowest step that makes sense, in seconds."""
+    return max(retention.interval_seconds(), least_step)
 
 
 def _width(part: Part) -> int:

@@ -1,169 +1,225 @@
-"""What each operation of the API answers, as public JSON."""
+"""What each operation that reads answers, as public JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activity import queries as activity_queries
 from activity.queries import ActivityFilter
-from dashboard import figures, reports, wire
-from dashboard.api import parameters
-from dashboard.api.bodies import Posted
+from dashboard import explanation, figures, problems, wire
 from dashboard.api.callers import Caller
-from dashboard.api.envelope import Answer, ApiError, bad
+from dashboard.api.envelope import ApiError, bad
+from dashboard.api.parameters import Given
+from dashboard.figures import Figures
+from dashboard.models import ApiToken
 from dashboard.summary import dashboard_summary
 from metrics import app_access, app_queries, periods, queries, samples
 from metrics import health as healths
+from metrics.models import Filesystem, Interface
+from metrics.models.parts import Part
 from metrics.periods import Span
 from metrics.series import Series
 
 MOST_ROWS = 1000
-REPLAYED = "Idempotent-Replayed"
+
+Data = dict[str, Any]
 
 
-def summary(caller: Caller, _given: Mapping[str, str]) -> dict[str, Any]:
+def summary(caller: Caller, _given: Given) -> Data:
     return wire.summary(dashboard_summary(caller.servers, caller.activity, caller.at))
 
 
-def health(caller: Caller, _given: Mapping[str, str]) -> dict[str, Any]:
+def problem_list(caller: Caller, _given: Given) -> Data:
+    found = problems.problems(caller.servers, dashboard_summary(caller.servers, caller.activity, caller.at))
+    told = [wire.problem(one) for one in found.listed]
+    return {"problems": told, "count": len(told), "total": found.total}
+
+
+def health(caller: Caller, _given: Given) -> Data:
     return wire.health(healths.health(caller.servers, caller.at))
 
 
-def servers(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
-    limit, offset = _limits(given, MOST_ROWS)
-    wanted = caller.servers.order_by("name", "pk").prefetch_related("tags")
-    rows = queries.server_rows(wanted[offset : offset + limit], caller.at)
-    return _listed("servers", [wire.server(row, caller.at) for row in rows], wanted.count(), limit, offset)
+# Servers -----------------------------------------------------------------------------------------
 
 
-def server(caller: Caller, _given: Mapping[str, str], server_id: str) -> dict[str, Any]:
+def servers(caller: Caller, given: Given) -> Data:
+    wanted = caller.servers.matching(given.get("q", ""), given.get("tag", ""), given.get("status", ""))
+    rows = queries.server_rows(_page(wanted, given, ("name", "pk")).prefetch_related("tags"), caller.at)
+    told = [wire.server(row, caller.at) for row in rows]
+    return _listed("servers", told, wanted.count(), given) | {"next_after": _next_after(told, given)}
+
+
+def server(caller: Caller, _given: Given, server_id: str) -> Data:
     return wire.server(queries.server_row(caller.server(server_id), caller.at), caller.at)
 
 
-def server_metrics(caller: Caller, given: Mapping[str, str], server_id: str) -> dict[str, Any]:
+def preparation(caller: Caller, _given: Given, server_id: str) -> Data:
     found = caller.server(server_id)
-    period, span = _span(caller, given)
-    series = queries.server_series(found.pk, span, extremes=figures.peaks_of(figures.SERVER, figures.SERVER))
-    metrics = wire.samples(found.pk, series)
-    return {
-        "server_id": found.pk,
-        "period": period,
-        **_span_told(span, series),
-        "metrics": metrics,
-        "count": len(metrics),
-    }
+    return wire.preparation(found, found.preparations.first())
 
 
-def apps(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
-    limit, offset = _limits(given, MOST_ROWS)
-    wanted = app_queries.apps_of(caller.servers, caller.at).present().order_by("server__name", "name", "pk")
-    rows = app_queries.app_rows(wanted[offset : offset + limit])
-    return _listed("apps", [wire.app(row) for row in rows], wanted.count(), limit, offset)
+def server_metrics(caller: Caller, given: Given, server_id: str) -> Data:
+    found = caller.server(server_id)
+    names, (period, span) = _names(given, figures.SERVER), _span(caller, given)
+    series = queries.server_series(found.pk, span, *_fields(figures.SERVER, names))
+    return {"server_id": found.pk, **_history(period, series, wire.samples(found.pk, series, names))}
 
 
-def server_apps(caller: Caller, _given: Mapping[str, str], server_id: str) -> dict[str, Any]:
+def explain_server(caller: Caller, given: Given, server_id: str) -> Data:
+    found, minutes = caller.server(server_id), given["minutes"]
+    around = given.get("at") or caller.at - timedelta(minutes=minutes)
+    try:
+        return wire.explanation(explanation.explanation(found, caller.activity, around, minutes, caller.at))
+    except periods.WrongRange as wrong:
+        raise bad("at", str(wrong)) from None
+
+
+def filesystems(caller: Caller, _given: Given, server_id: str) -> Data:
+    found = caller.server(server_id)
+    told = [wire.filesystem(*pair) for pair in queries.parts_now(found)[Filesystem]]
+    return {"server_id": found.pk, "filesystems": told, "count": len(told)}
+
+
+def interfaces(caller: Caller, _given: Given, server_id: str) -> Data:
+    found = caller.server(server_id)
+    told = [wire.interface(*pair) for pair in queries.parts_now(found)[Interface]]
+    return {"server_id": found.pk, "interfaces": told, "count": len(told)}
+
+
+def filesystem_metrics(caller: Caller, given: Given, server_id: str, filesystem_id: str) -> Data:
+    return _part_metrics(caller, given, caller.part(Filesystem, server_id, filesystem_id), figures.FILESYSTEM)
+
+
+def interface_metrics(caller: Caller, given: Given, server_id: str, interface_id: str) -> Data:
+    return _part_metrics(caller, given, caller.part(Interface, server_id, interface_id), figures.INTERFACE)
+
+
+def _part_metrics(caller: Caller, given: Given, part: Part, known: Figures) -> Data:
+    names, (period, span) = _names(given, known), _span(caller, given)
+    series = queries.parts_series(part.server_id, [part], span, *_fields(known, names)[:1])[part]
+    owner = {"server_id": part.server_id, f"{part._meta.model_name}_id": part.pk}
+    return {**owner, **_history(period, series, wire.part_samples(part, series, known, names))}
+
+
+# Apps --------------------------------------------------------------------------------------------
+
+
+def apps(caller: Caller, given: Given) -> Data:
+    wanted = app_queries.apps_of(caller.servers, caller.at).present()
+    told = [wire.app(row) for row in app_queries.app_rows(_page(wanted, given, ("server__name", "name", "pk")))]
+    return _listed("apps", told, wanted.count(), given) | {"next_after": _next_after(told, given)}
+
+
+def server_apps(caller: Caller, _given: Given, server_id: str) -> Data:
     found = caller.server(server_id)
     here = app_queries.apps_of(caller.servers.filter(pk=found.pk), caller.at).present().order_by("name", "pk")
-    rows = app_queries.app_rows(here)
+    told = [wire.app(row) for row in app_queries.app_rows(here)]
     return {
         "server_id": found.pk,
-        "apps": [wire.app(row) for row in rows],
-        "count": len(rows),
-        "total": len(rows),
+        "apps": told,
+        "count": len(told),
+        "total": len(told),
         "status": found.state.apps_status or None,
         "explanation": app_access.explanation(found.state.apps_way) or None,
     }
 
 
-def app_metrics(caller: Caller, given: Mapping[str, str], server_id: str, app_id: str) -> dict[str, Any]:
-    app = caller.app(server_id, app_id)
-    period, span = _span(caller, given)
-    history = app_queries.app_history(app, span, figures.peaks_of(figures.APP, figures.APP))
-    metrics = wire.app_samples(history)
+def app(caller: Caller, _given: Given, server_id: str, app_id: str) -> Data:
+    found = caller.app(server_id, app_id)
+    [row] = app_queries.app_rows(app_queries.apps_of(caller.servers, caller.at).filter(pk=found.pk))
+    return wire.app(row)
+
+
+def app_metrics(caller: Caller, given: Given, server_id: str, app_id: str) -> Data:
+    found = caller.app(server_id, app_id)
+    names, (period, span) = _names(given, figures.APP), _span(caller, given)
+    history = app_queries.app_history(found, span, *_fields(figures.APP, names))
+    metrics = wire.app_samples(history, names)
+    return {"server_id": found.server_id, "app_id": found.pk, **_history(period, history.series, metrics)}
+
+
+# Activity and tokens -----------------------------------------------------------------------------
+
+
+def activity(caller: Caller, given: Given) -> Data:
+    limit, offset, before = given["limit"], given["offset"], given.get("before")
+    try:
+        page = activity_queries.page(_activity_filter(caller, given), limit=limit, offset=offset, before=before)
+    except activity_queries.UnknownRow as unknown:
+        raise ApiError(404, "NOT_FOUND", f"before: {unknown}") from None
+    logs = [wire.activity(row) for row in page.rows]
+    return _listed("logs", logs, page.total, given) | {"next_before": page.before}
+
+
+def tokens(caller: Caller, _given: Given) -> Data:
+    """A session's own tokens; a token is told of itself alone."""
+    own = ApiToken.objects.filter(owner_id=caller.actor.user_id).select_related("tag", "owner")
+    if caller.token:
+        own = own.filter(pk=caller.token.pk)
+    told = [wire.token(one, caller.at) for one in own]
+    return {"tokens": told, "count": len(told)}
+
+
+# What they share ---------------------------------------------------------------------------------
+
+
+def _listed(name: str, told: Sequence[Data], total: int, given: Given) -> Data:
+    return {name: told, "count": len(told), "total": total, "limit": given["limit"], "offset": given["offset"]}
+
+
+def _page(wanted: Any, given: Given, order: Collection[str]) -> Any:
+    """The rows that are asked for: in this order or, with `after`, in that of their ids."""
+    after, first = given.get("after"), given["offset"]
+    rows = wanted.order_by(*order) if after is None else wanted.filter(pk__gt=after).order_by("pk")
+    return rows[first : first + given["limit"]]
+
+
+def _next_after(told: Sequence[Data], given: Given) -> int | None:
+    """Where the next page begins; None on the last one, and where the order is another."""
+    return told[-1]["id"] if "after" in given and told and len(told) == given["limit"] else None
+
+
+def _names(given: Given, known: Figures) -> Collection[str]:
+    return given.get("series") or list(known)
+
+
+def _fields(known: Figures, names: Collection[str]) -> tuple[list[str], list[str]]:
+    """The stored fields that these figures are made of, and those of which the highest is told."""
+    return figures.fields_of(known, names), figures.peaks_of(known, names)
+
+
+def _history(period: str | None, series: Series, metrics: list[Data]) -> Data:
+    span = series.span
     return {
-        "server_id": app.server_id,
-        "app_id": app.pk,
         "period": period,
-        **_span_told(span, history.series),
+        "step_seconds": span.step,
+        "resolution_seconds": span.resolution.seconds or int(queries.interval().total_seconds()),
+        "coverage_percent": wire.coverage(series),
+        "from": wire.timestamp(datetime.fromtimestamp(span.start, UTC)),
+        "to": wire.timestamp(datetime.fromtimestamp(span.end, UTC)),
         "metrics": metrics,
         "count": len(metrics),
     }
 
 
-def activity(caller: Caller, given: Mapping[str, str]) -> dict[str, Any]:
-    limit, offset = _limits(given, 50)
-    wanted, before = _activity_filter(caller, given), parameters.number(given, "before")
-    try:
-        page = activity_queries.page(wanted, limit=limit, offset=offset, before=before)
-    except activity_queries.UnknownRow as unknown:
-        raise bad("before", str(unknown)) from None
-    logs = [wire.activity(row) for row in page.rows]
-    return _listed("logs", logs, page.total, limit, offset) | {"next_before": page.before}
-
-
-def report(caller: Caller, posted: Posted) -> Answer:
-    """Record what another program tells, once for each idempotency key."""
-    assert caller.token, "only a token writes"
-    reporter = reports.Reporter(f"token {caller.token.pk}", caller.servers, bool(caller.token.tag))
-    try:
-        row, is_new = reports.record_once(reports.report(posted.fields), reporter, posted.idempotency_key, caller.at)
-    except reports.WrongReport as wrong:
-        raise ApiError(400, "BAD_PARAMETER", str(wrong)) from None
-    except reports.Conflict as conflict:
-        raise ApiError(409, "IDEMPOTENCY_CONFLICT", str(conflict)) from None
-    return Answer(wire.activity(row), 201) if is_new else Answer(wire.activity(row), headers={REPLAYED: "true"})
-
-
-def _limits(given: Mapping[str, str], usual: int) -> tuple[int, int]:
-    """How many rows are asked for, and how many before them are not."""
-    return parameters.whole(given, "limit", usual, MOST_ROWS), parameters.whole(given, "offset", 0)
-
-
-def _listed(name: str, told: list[dict[str, Any]], total: int, limit: int, offset: int) -> dict[str, Any]:
-    return {name: told, "count": len(told), "total": total, "limit": limit, "offset": offset}
-
-
-def _span(caller: Caller, given: Mapping[str, str]) -> tuple[str | None, Span]:
+def _span(caller: Caller, given: Given) -> tuple[str | None, Span]:
     """The period that is asked for, or None for a free range, and its span."""
-    since, until = parameters.instant(given, "from"), parameters.instant(given, "to")
+    since, until, width = given.get("from"), given.get("to"), (given["points"], given.get("resolution", 0))
     if since is None and until is None:
         period = given.get("period", "24h")
-        try:
-            return period, samples.period_span(period, caller.at)
-        except periods.UnknownPeriod as wrong:
-            raise ApiError(400, "UNKNOWN_PERIOD", f"period: {wrong}") from None
+        return period, samples.period_span(period, caller.at, *width)
     if "period" in given:
         raise bad("period", "Give either a period or from and to.")
     if since is None:
         raise bad("from", "It is wanted beside to: when the range begins, such as 2026-01-31T12:00:00Z.")
     try:
-        return None, samples.range_span(since, until or caller.at, caller.at)
+        return None, samples.range_span(since, until or caller.at, caller.at, *width)
     except periods.WrongRange as wrong:
         raise bad("from", str(wrong)) from None
 
 
-def _span_told(span: Span, series: Series) -> dict[str, Any]:
-    return {
-        "step_seconds": span.step,
-        "resolution_seconds": span.resolution.seconds or int(queries.interval().total_seconds()),
-        "coverage_percent": None if series.coverage is None else round(100 * series.coverage, 1),
-        "from": wire.timestamp(datetime.fromtimestamp(span.start, UTC)),
-        "to": wire.timestamp(datetime.fromtimestamp(span.end, UTC)),
-    }
-
-
-def _activity_filter(caller: Caller, given: Mapping[str, str]) -> ActivityFilter:
-    return replace(
-        caller.activity,
-        activity_types=parameters.kinds(given, "activity_types"),
-        user_id=parameters.number(given, "user_id"),
-        actor=parameters.name(given, "actor"),
-        server_id=parameters.number(given, "server_id"),
-        app_id=parameters.number(given, "app_id"),
-        source_ip=parameters.address(given, "source_ip"),
-        result=parameters.result(given, "result"),
-        since=parameters.instant(given, "since"),
-        until=parameters.instant(given, "until"),
-        text=given.get("q", ""),
-    )
+def _activity_filter(caller: Caller, given: Given) -> ActivityFilter:
+    names = "activity_types user_id actor server_id app_id source_ip result since until".split()
+    asked = {name: given[name] for name in names if name in given}
+    return replace(caller.activity, text=given.get("q", ""), **asked)

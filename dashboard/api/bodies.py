@@ -1,16 +1,17 @@
-"""What a program sends to the API: a JSON object in the body of a POST."""
+"""What a program sends to the API: a JSON object in the body."""
 
 import json
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, UnreadablePostError
 
 from dashboard.api.envelope import ApiError
-from dashboard.api.parameters import given
+from dashboard.fields import Field, WrongField, checked
 
 MOST_BYTES = 128 * 1024
 LENGTH = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -22,23 +23,26 @@ class WrongJson(ValueError):
 
 
 @dataclass(frozen=True)
-class Posted:
-    """The fields of the body, and the key under which it counts once."""
+class Sent:
+    """The fields of the body, each as it was read, and the key under which it counts once."""
 
     fields: dict[str, Any]
-    idempotency_key: str | None
+    idempotency_key: str | None = None
 
 
-def posted(request: HttpRequest, allowed: tuple[str, ...]) -> Posted:
-    """The body of this request. Raises ApiError."""
-    given(request, allowed)
+def sent(request: HttpRequest, fields: Mapping[str, Field], *, is_required: bool) -> Sent:
+    """The body of this request, which has these fields. Raises ApiError."""
+    if not fields or (not is_required and request.headers.get("Content-Length", "0") in ("", "0")):
+        return Sent({})
     charset = (request.content_params or {}).get("charset", "utf-8")
     if request.content_type != "application/json" or charset.lower() not in ("utf-8", "utf8"):
         raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type: Allowed: application/json, in UTF-8.")
     try:
-        return Posted(parsed(_body(request)), request.headers.get("Idempotency-Key"))
+        return Sent(checked(parsed(_body(request)), fields), request.headers.get("Idempotency-Key"))
     except WrongJson as wrong:
         raise ApiError(400, "BAD_JSON", f"body: {wrong}") from None
+    except WrongField as wrong:
+        raise ApiError(400, "BAD_PARAMETER", str(wrong)) from None
 
 
 def parsed(body: bytes) -> dict[str, Any]:

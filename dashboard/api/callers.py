@@ -1,7 +1,9 @@
 """Who asks the API, by session or bearer token, and what they may see; a refusal of either is recorded."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.http import HttpRequest
 from django.utils.encoding import escape_uri_path
@@ -15,7 +17,10 @@ from dashboard.api.envelope import ApiError
 from dashboard.api.parameters import WHOLE
 from dashboard.models import ApiToken, Scope
 from metrics.models import App, Server
+from metrics.models.parts import Part
 from metrics.models.server import ServerQuerySet
+
+Role = Callable[[Any], bool]
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,15 @@ class Caller:
             raise ApiError(404, "NOT_FOUND", "There is no such server.")
         return found
 
+    def part(self, model: type[Part], server_id: str, part_id: str) -> Part:
+        """A filesystem or an interface of one of the caller's servers."""
+        server = self.server(server_id)
+        wanted = model._default_manager.filter(server=server)
+        found = wanted.filter(pk=int(part_id)).first() if WHOLE.fullmatch(part_id) else None
+        if found is None:
+            raise ApiError(404, "NOT_FOUND", f"There is no such {model._meta.model_name} on this server.")
+        return found
+
     def app(self, server_id: str, app_id: str) -> App:
         """An app of one of the caller's servers, also one that was removed."""
         server = self.server(server_id)
@@ -44,20 +58,28 @@ class Caller:
         return found
 
 
-def caller(request: HttpRequest, scope: Scope, at: datetime) -> Caller:
-    """Who sent this request, if they may. A session reads; only a token writes, as it is not sent unasked."""
+def caller(request: HttpRequest, scope: Scope | None, at: datetime, role: Role | None = None) -> Caller:
+    """Who sent this request, if they may: with this scope (None is any), whose owner has this role.
+
+    A session reads; only a token writes, as it is not sent unasked.
+    """
     if "Authorization" in request.headers:
-        return _with(_token(request, scope, at), at)
+        token = bearer(request, at)
+        check_scope(request, token, scope)
+        _check_role(request, token, role)
+        return of_token(token, at)
     if not request.user.is_authenticated:
         raise _unauthorized("Sign in, or send a token as `Authorization: Bearer …`.")
     if request.method not in ("GET", "HEAD"):
         _record_refusal(request, "session", current())
-        message = f"A session may only read here: send a token with the scope {scope} as `Authorization: Bearer …`."
+        wanted = f"a token with the scope {scope}" if scope else "a token"
+        message = f"A session may only read here: send {wanted} as `Authorization: Bearer …`."
         raise ApiError(403, "TOKEN_NEEDED", message)
     return Caller(Server.objects.visible_to(request.user), access.activity_seen_by(request.user), at, current())
 
 
-def _token(request: HttpRequest, scope: Scope, at: datetime) -> ApiToken:
+def bearer(request: HttpRequest, at: datetime) -> ApiToken:
+    """The token that came with this request, counted as used. Raises ApiError."""
     kind, _, text = request.headers["Authorization"].partition(" ")
     if kind.lower() != "bearer":
         raise _unauthorized("Send the token as `Authorization: Bearer …`.")
@@ -70,14 +92,24 @@ def _token(request: HttpRequest, scope: Scope, at: datetime) -> ApiToken:
         if often.is_first:
             _record_refusal(request, "too_often", tokens.actor(often.token))
         raise ApiError(429, "TOO_MANY_REQUESTS", str(often), {"Retry-After": str(often.seconds)}) from None
-    if scope not in token.scopes:
-        _record_refusal(request, "scope_missing", tokens.actor(token))
-        challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
-        raise ApiError(403, "SCOPE_MISSING", f"The token lacks the scope {scope}.", challenge)
     return token
 
 
-def _with(token: ApiToken, at: datetime) -> Caller:
+def check_scope(request: HttpRequest, token: ApiToken, scope: Scope | None) -> None:
+    """Raises ApiError if the token lacks the scope."""
+    if scope and scope not in token.scopes:
+        _record_refusal(request, "scope_missing", tokens.actor(token))
+        challenge = {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
+        raise ApiError(403, "SCOPE_MISSING", f"The token lacks the scope {scope}.", challenge)
+
+
+def _check_role(request: HttpRequest, token: ApiToken, role: Role | None) -> None:
+    if role and not role(token.owner):
+        _record_refusal(request, "role_missing", tokens.actor(token))
+        raise ApiError(403, "ROLE_MISSING", "The token's owner may not do this: ask an administrator for a token.")
+
+
+def of_token(token: ApiToken, at: datetime) -> Caller:
     """What its owner may see; with a tag only its servers, and of the activity only theirs."""
     servers, seen = Server.objects.visible_to(token.owner), access.activity_seen_by(token.owner)
     if Scope.ACTIVITY_READ not in token.scopes:

@@ -2,87 +2,127 @@
 
 import ipaddress
 import re
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from django.http import HttpRequest
 
-from activity.types import ActivityType, Result
 from dashboard import wire
-from dashboard.api.envelope import bad
+from dashboard.api.envelope import ApiError, bad
 
 WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
 MOST_CHARACTERS = 1000
+MOST_ID = 10**15
+
+Given = Mapping[str, Any]
+"""The parameters that were given, or have a value without, by name."""
 
 
-def given(request: HttpRequest, allowed: tuple[str, ...]) -> dict[str, str]:
-    """The query's parameters, each known and given once."""
-    for name, values in request.GET.lists():
-        if name not in allowed:
-            raise bad(name, f"There is no such parameter. Allowed: {', '.join(allowed) or 'no parameters'}.")
+class NotAllowed(ValueError):
+    """The text says what is allowed."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: what it is for, what `read` makes of its text (or raises NotAllowed), and the JSON Schema of what
+    it takes. `usual` is its value where it is not given; None is none. `code` tells what is not
+    allowed."""
+
+    name: str
+    says: str
+    read: Callable[[str], Any]
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    usual: Any = None
+    code: str = "BAD_PARAMETER"
+
+
+def given(request: HttpRequest, allowed: Collection[Parameter]) -> dict[str, Any]:
+    """The query's parameters, each known, given once, and read. Raises ApiError."""
+    return read(dict(request.GET.lists()), allowed)
+
+
+def read(texts: Mapping[str, list[str]], allowed: Collection[Parameter]) -> dict[str, Any]:
+    """The same from texts by name. Raises ApiError."""
+    known = {one.name: one for one in allowed}
+    found = {one.name: one.usual for one in allowed if one.usual is not None}
+    for name, values in texts.items():
+        if name not in known:
+            raise bad(name, f"There is no such parameter. Allowed: {', '.join(known) or 'no parameters'}.")
         if len(values) > 1:
             raise bad(name, "Give it once.")
         if "\0" in values[0]:
             raise bad(name, "It has a NUL character.")
         if len(values[0]) > MOST_CHARACTERS:
             raise bad(name, f"Allowed: at most {MOST_CHARACTERS} characters.")
-    return request.GET.dict()
-
-
-def number(given: Mapping[str, str], name: str, most: int = 10**15) -> int | None:
-    text = given.get(name)
-    if text is None:
-        return None
-    if not WHOLE.fullmatch(text) or int(text) > most:
-        raise bad(name, f"Allowed: a whole number from 0 to {most}.")
-    return int(text)
-
-
-def whole(given: Mapping[str, str], name: str, default: int, most: int = 10**15) -> int:
-    found = number(given, name, most)
-    return default if found is None else found
-
-
-def instant(given: Mapping[str, str], name: str) -> datetime | None:
-    text = given.get(name)
-    if text is None:
-        return None
-    found = wire.instant(text.replace(" ", "+"))  # a + of an address is a space
-    if found is None:
-        raise bad(name, "Allowed: a time with its zone, such as 2026-01-31T12:00:00Z.")
+        try:
+            found[name] = known[name].read(values[0])
+        except NotAllowed as wrong:
+            raise ApiError(400, known[name].code, f"{name}: {wrong}") from None
     return found
 
 
-def kinds(given: Mapping[str, str], name: str) -> list[str]:
-    found = sorted({kind for kind in given.get(name, "").split(",") if kind})
-    for kind in found:
-        _one_of(name, kind, [str(known) for known in ActivityType])
-    return found
+# Kinds of parameters -----------------------------------------------------------------------------
 
 
-def name(given: Mapping[str, str], name: str) -> str:
-    if given.get(name) == "":
-        raise bad(name, "Allowed: a whole name.")
-    return given.get(name, "")
+def number(name: str, says: str, *, least: int = 0, most: int = MOST_ID, usual: int | None = None) -> Parameter:
+    def checked(text: str) -> int:
+        if not WHOLE.fullmatch(text) or not least <= int(text) <= most:
+            raise NotAllowed(f"Allowed: a whole number from {least} to {most}.")
+        return int(text)
+
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return Parameter(name, says, checked, schema | ({} if usual is None else {"default": usual}), usual)
 
 
-def result(given: Mapping[str, str], name: str) -> str:
-    return _one_of(name, given[name], [str(known) for known in Result]) if name in given else ""
+def instant(name: str, says: str) -> Parameter:
+    def checked(text: str) -> Any:
+        found = wire.instant(text.replace(" ", "+"))  # a + of an address is a space
+        if found is None:
+            raise NotAllowed("Allowed: a time with its zone, such as 2026-01-31T12:00:00Z.")
+        return found
+
+    return Parameter(name, says, checked, {"type": "string", "format": "date-time"})
 
 
-def address(given: Mapping[str, str], name: str) -> str:
-    if name not in given:
-        return ""
-    try:
-        found = ipaddress.ip_address(given[name])
-    except ValueError:
-        found = None
-    if found is None or "%" in given[name]:
-        raise bad(name, "Allowed: an IP address, such as 192.0.2.1 or 2001:db8::1.")
-    return str(found)
+def text(name: str, says: str, *, least: int = 0, most: int = MOST_CHARACTERS) -> Parameter:
+    def checked(value: str) -> str:
+        if not least <= len(value) <= most:
+            raise NotAllowed(f"Allowed: {least} to {most} characters.")
+        return value
+
+    schema = {"type": "string", "minLength": least, "maxLength": most, "pattern": r"^[^\u0000]*$"}
+    return Parameter(name, says, checked, schema)
 
 
-def _one_of(name: str, text: str, allowed: Collection[str]) -> str:
-    if text not in allowed:
-        raise bad(name, f"{text[:50]!r} is not known. Allowed: {', '.join(allowed)}.")
-    return text
+def choice(name: str, says: str, allowed: Collection[str]) -> Parameter:
+    return Parameter(name, says, lambda value: _one_of(value, allowed), {"type": "string", "enum": list(allowed)})
+
+
+def choices(name: str, says: str, allowed: Collection[str]) -> Parameter:
+    """Several, separated by commas."""
+
+    def checked(value: str) -> list[str]:
+        return sorted({_one_of(one, allowed) for one in value.split(",") if one})
+
+    return Parameter(name, says, checked, {"type": "array", "items": {"type": "string", "enum": list(allowed)}})
+
+
+def address(name: str, says: str) -> Parameter:
+    def checked(value: str) -> str:
+        try:
+            found = ipaddress.ip_address(value)
+        except ValueError:
+            found = None
+        if found is None or "%" in value:
+            raise NotAllowed("Allowed: an IP address, such as 192.0.2.1 or 2001:db8::1.")
+        return str(found)
+
+    schema = {"anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]}
+    return Parameter(name, says, checked, schema)
+
+
+def _one_of(value: str, allowed: Collection[str]) -> str:
+    if value not in allowed:
+        raise NotAllowed(f"{value[:50]!r} is not known. Allowed: {', '.join(allowed)}.")
+    return value

@@ -1,36 +1,29 @@
 """The rim of the JSON API: by session or bearer token, every answer in the envelope."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from activity.context import acting
-from dashboard.api import bodies, callers, envelope, parameters
+from dashboard.api import bodies, callers, envelope, formats, openapi, parameters
 from dashboard.api.envelope import Answer, ApiError
 from dashboard.api.operations import Operation
 
 log = structlog.get_logger(__name__)
 
 
-READ: dict[str, Callable[..., Any]] = {"GET": parameters.given, "POST": bodies.posted}
-
-
 @csrf_exempt
 @login_not_required
 def handle(request: HttpRequest, *, methods: Mapping[str, Operation] | None = None, **place: str) -> HttpResponse:
-    """The rim of the API: every answer is the envelope, every error has its status and code."""
+    """Every answer is the envelope, every error has its status and code."""
     try:
-        operation = _operation(request, methods)
-        caller = callers.caller(request, operation.scope, datetime.now(UTC))
-        with acting(caller.actor):
-            answer = operation.answer(caller, READ[operation.method](request, operation.parameters), **place)
+        return _answered(request, _operation(request, methods), place)
     except ApiError as error:
         return envelope.refused(error)
     except Http404:
@@ -43,7 +36,30 @@ def handle(request: HttpRequest, *, methods: Mapping[str, Operation] | None = No
         log.exception("api.failed", path=request.path)
         message = "The answer could not be made; the log has the reason."
         return envelope.refused(ApiError(500, "INTERNAL", message))
-    return envelope.told(answer if isinstance(answer, Answer) else Answer(answer))
+
+
+@csrf_exempt
+@login_not_required
+def description(request: HttpRequest) -> HttpResponse:
+    """The API as OpenAPI describes it, for whoever may come in."""
+    try:
+        callers.caller(request, None, datetime.now(UTC))
+    except ApiError as error:
+        return envelope.refused(error)
+    return JsonResponse(openapi.document())
+
+
+def _answered(request: HttpRequest, operation: Operation, place: dict[str, str]) -> HttpResponse:
+    caller = callers.caller(request, operation.scope, datetime.now(UTC), operation.role)
+    form, given = formats.wanted(request, operation), parameters.given(request, operation.parameters)
+    with acting(caller.actor):
+        if operation.is_reading:
+            found = operation.answer(caller, given, **place)
+        else:
+            sent = bodies.sent(request, operation.body, is_required=operation.is_body_required)
+            found = operation.answer(caller, sent, **place)
+    answer = found if isinstance(found, Answer) else Answer(found, operation.status)
+    return formats.rendered(request, operation, answer, form)
 
 
 def _operation(request: HttpRequest, methods: Mapping[str, Operation] | None) -> Operation:

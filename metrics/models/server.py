@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.db.models import Q
 from django.urls import reverse
 
 from activity.fields import DetailsField
@@ -53,6 +54,23 @@ class ServerQuerySet(models.QuerySet["Server"]):
 
     def monitored(self) -> Self:
         return self.filter(paused=False)
+
+    def matching(self, text: str = "", tag: str = "", status: str = "") -> Self:
+        """Those with each of these words in their name, address, operating system or tags, with this tag and status."""
+        found = self
+        for word in text.split():
+            tagged = Server.tags.through._default_manager.filter(tag__name__icontains=word).values("server_id")
+            found = found.filter(
+                Q(name__icontains=word)
+                | Q(hostname__icontains=word)
+                | Q(state__facts__os__icontains=word)
+                | Q(pk__in=tagged)
+            )
+        if tag:
+            found = found.filter(tags__name=tag)
+        if status == Status.PAUSED:
+            return found.filter(paused=True)
+        return found.filter(paused=False, state__status=status) if status else found
 
     def due(self, at: datetime) -> Self:
         """Those whose next poll has come; a server that was never prepared, or waits to be mended, has none."""

@@ -274,7 +274,6 @@ def test_another_method_is_405_and_names_the_right_one(api: Client, method: str)
         ("servers?offset=" + "9" * 19, "offset"),
         ("servers?offset=" + "9" * 5000, "offset"),
         ("activity?before=x", "before"),
-        ("activity?before=999999999", "before"),
         ("activity?actor=", "actor"),
         ("activity?source_ip=", "source_ip"),
         ("activity?source_ip=10.0.0.0/8", "source_ip"),

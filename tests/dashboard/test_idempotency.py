@@ -14,6 +14,7 @@ import pytest
 from django.test import Client
 
 from dashboard import reports
+from dashboard.fields import checked
 from dashboard.models import IdempotencyKey
 from metrics.models import Server
 from tests.dashboard import fleet
@@ -48,7 +49,7 @@ def test_without_a_key_every_report_is_recorded(api: Client) -> None:
 
 
 def test_a_report_that_was_refused_leaves_its_key_free(api: Client) -> None:
-    assert error(sent(api, DONE | {"server_id": 999}, "k"), 400)
+    assert error(sent(api, DONE | {"server_id": 999}, "k"), 404)
     assert sent(api, DONE, "k").status_code == 201
 
 
@@ -60,7 +61,7 @@ def test_a_key_still_stands_for_its_report_when_the_server_is_gone(api: Client) 
 
 
 def test_a_key_is_kept_for_a_day_and_then_goes(db: None, at: datetime) -> None:
-    reporter, report = reports.Reporter("token 1", Server.objects.all()), reports.report(DONE)
+    reporter, report = reports.Reporter("token 1", Server.objects.all()), reports.report(checked(DONE, reports.FIELDS))
     row, _ = reports.record_once(report, reporter, "k", at)
     assert row.timestamp == at
     assert reports.record_once(report, reporter, "k", at + timedelta(hours=24)) == (row, False)

@@ -15,6 +15,7 @@ from activity.types import REPORTABLE, Result
 from dashboard import reports
 from dashboard.api import bodies
 from dashboard.api.parameters import WHOLE
+from dashboard.fields import WrongField, checked
 from metrics.management.commands._arguments import as_command
 from metrics.models import App, Server
 
@@ -49,9 +50,9 @@ class Command(BaseCommand):
         try:
             with as_command():
                 reporter = reports.Reporter(f"command {current().name}", Server.objects.all())
-                report, at = reports.report(fields), datetime.now(UTC)
+                report, at = reports.report(checked(fields, reports.FIELDS)), datetime.now(UTC)
                 row, _is_new = reports.record_once(report, reporter, options["idempotency_key"], at)
-        except (reports.WrongReport, reports.Conflict) as wrong:
+        except (WrongField, reports.UnknownThing, reports.Conflict) as wrong:
             raise CommandError(str(wrong)) from None
         self.stdout.write(str(row.pk))
 

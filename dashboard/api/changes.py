@@ -1,0 +1,218 @@
+"""What each operation that changes something does, and answers."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from django.forms.models import model_to_dict
+
+from dashboard import reports, tokens, wire
+from dashboard.api.bodies import Sent
+from dashboard.api.callers import Caller
+from dashboard.api.envelope import Answer, ApiError, bad
+from dashboard.fields import Field, WrongField, checked, schema, whole
+from dashboard.forms import KEEP, ServerForm
+from metrics import preparation, queries, servers, sites
+from metrics.addresses import LABEL
+from metrics.models import Preparation, Server
+from metrics.models.credential import CredentialKind
+from metrics.queue import enqueue
+
+REPLAYED = "Idempotent-Replayed"
+
+
+def _text(most: int, says: str, *, least: int = 0, pattern: str = reports.TEXT_PATTERN) -> Field:
+    def read(value: Any) -> str | None:
+        is_text = isinstance(value, str) and least <= len(value) <= most and not reports.NO_TEXT.search(value)
+        return value if is_text else None
+
+    schema = {"type": "string", "minLength": least, "maxLength": most, "pattern": pattern}
+    return Field(says, schema, read)
+
+
+def _names(value: Any) -> list[str] | None:
+    is_list = isinstance(value, list) and all(isinstance(one, str) and tag.read(one) for one in value)
+    return value if is_list and len(value) <= MOST_TAGS else None
+
+
+def _credential(kind: str, fields: Mapping[str, Field]) -> dict[str, Any]:
+    found = schema(fields)
+    return found | {
+        "properties": {"kind": {"const": kind}, **found["properties"]},
+        "required": ["kind", *found["required"]],
+    }
+
+
+def _read_credential(value: Any) -> dict[str, Any] | None:
+    """As the form of the page has it: its kind under the name of the field."""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or kind not in CREDENTIALS:
+        return None
+    try:
+        return {"credential": kind} | checked({k: v for k, v in value.items() if k != "kind"}, CREDENTIALS[kind])
+    except WrongField:
+        return None
+
+
+CREDENTIALS: Mapping[str, Mapping[str, Field]] = {
+    CredentialKind.GENERATED: {},
+    CredentialKind.KEY: {
+        "private_key": replace(
+            _text(100_000, "the whole file", pattern=r"^-----BEGIN [A-Z ]+-----[^\u0000]+$"), is_required=True
+        ),
+        "passphrase": _text(1000, "what it is encrypted with; it is not kept"),
+    },
+    CredentialKind.PASSWORD: {
+        "password": replace(_text(1000, "that of the account", least=1), is_required=True),
+    },
+}
+MOST_TAGS = 50
+tag = _text(40, "a tag", least=1)
+SERVER = {
+    "name": _text(
+        64, "1 to 64 characters: letters, digits, spaces and . : @ _ -", least=1, pattern=r"^\w[\w.:@-]*( [\w.:@-]+)*$"
+    ),
+    "hostname": _text(
+        253, "a host name or an IP address, without a user or a port", least=1, pattern=rf"^{LABEL}(\.{LABEL})*$"
+    ),
+    "port": Field(
+        "a whole number from 1 to 65535",
+        {"type": "integer", "minimum": 1, "maximum": 65535},
+        lambda value: found if (found := whole(value)) and found <= 65535 else None,
+    ),
+    "username": _text(64, "the account to sign in with", least=1, pattern=r"^[A-Za-z_][A-Za-z0-9_.@-]*$"),
+    "site": _text(
+        sites.LONGEST,
+        f"the site whose pollers reach it: {sites.RULE}; empty for the home site",
+        pattern=r"^([0-9]*[a-z][a-z0-9]*(-[0-9]*[a-z][a-z0-9]*)*)?$",
+    ),
+    "tags": Field(
+        f"a list of at most {MOST_TAGS} tags, of letters, digits and . : _ -",
+        {
+            "type": "array",
+            "maxItems": MOST_TAGS,
+            "items": {"type": "string", "minLength": 1, "maxLength": 40, "pattern": r"^[\w.:-]+$"},
+        },
+        _names,
+    ),
+    "notes": _text(10_000, "at most 10,000 characters"),
+    "credential": Field(
+        "an object: kind is generated (usual for a new server), key with its private_key (the whole file) and, if it is"
+        " encrypted, its passphrase, or password with the password of the account",
+        {"oneOf": [_credential(kind, wanted) for kind, wanted in CREDENTIALS.items()]},
+        _read_credential,
+    ),
+}
+NEW_SERVER = SERVER | {name: replace(SERVER[name], is_required=True) for name in ("name", "hostname")}
+CHANGED_SERVER = SERVER | {
+    "paused": Field("true or false", {"type": "boolean"}, lambda value: value if isinstance(value, bool) else None)
+}
+CONFIRMATION = {
+    "fingerprint": _text(100, "the host key that was compared with the server's own, such as SHA256:…", least=1)
+}
+
+
+def add_server(caller: Caller, sent: Sent) -> dict[str, Any]:
+    form = _checked(ServerForm({"port": 22, "username": "tomo", "credential": "generated"} | _of_form(sent)), sent)
+    added = servers.add(form.instance, form.secret, form.cleaned_data["tags"], caller.at)
+    return _told(caller, str(added.pk))
+
+
+def change_server(caller: Caller, sent: Sent, server_id: str) -> dict[str, Any]:
+    found = caller.server(server_id)
+    before = model_to_dict(found, ServerForm.Meta.fields) | {"tags": ", ".join(tag.name for tag in found.tags.all())}
+    form = ServerForm(before | {"credential": KEEP} | _of_form(sent), instance=found)
+    form = _checked(form, sent)
+    try:
+        servers.change(form.instance, form.secret, form.cleaned_data["tags"], caller.at)
+    except servers.NeedsPassword as wrong:
+        raise bad("password", str(wrong)) from None
+    return _told(caller, server_id)
+
+
+def delete_server(caller: Caller, _sent: Sent, server_id: str) -> dict[str, Any]:
+    found = caller.server(server_id)
+    number = found.pk
+    servers.delete(found, caller.at)
+    return {"id": number}
+
+
+def poll_server(caller: Caller, _sent: Sent, server_id: str) -> dict[str, Any]:
+    found = caller.server(server_id)
+    if not servers.poll_soon(found, caller.at):
+        raise ApiError(409, "NOT_PREPARED", f"{found.name} has to be prepared, or mended, first.")
+    return {"server_id": found.pk}
+
+
+def prepare_server(caller: Caller, sent: Sent, server_id: str) -> dict[str, Any]:
+    """Without a fingerprint the scan begins; with one that it saw, the host key is pinned and tried."""
+    found = caller.server(server_id)
+    if not found.is_dialled:
+        raise ApiError(409, "NOT_DIALLED", f"{found.name} is watched without SSH: there is nothing to prepare.")
+    fingerprint = sent.fields.get("fingerprint")
+    if fingerprint is None:
+        enqueue("scan", preparation.begin(found, caller.at).pk)
+    else:
+        _confirm(caller, found, fingerprint)
+    return wire.preparation(found, found.preparations.first())
+
+
+def _confirm(caller: Caller, server: Server, fingerprint: str) -> None:
+    waiting = server.preparations.filter(state=Preparation.State.CONFIRMING).first()
+    seen = {key["fingerprint"] for key in waiting.host_keys} if waiting else set()
+    if waiting is None or fingerprint not in seen:
+        raise ApiError(409, "NOT_SEEN", "fingerprint: The scan has not seen it. Allowed: one of `host_keys`.")
+    if server.host_keys.exists():
+        message = "The server had another host key before: an administrator accepts the new one on its page."
+        raise ApiError(409, "HOST_KEY_CHANGED", message)
+    preparation.confirm(waiting, fingerprint, caller.at)
+    enqueue("test", waiting.pk)
+
+
+def report_activity(caller: Caller, sent: Sent) -> Answer:
+    """Record what another program tells, once for each idempotency key."""
+    assert caller.token, "only a token writes"
+    reporter = reports.Reporter(f"token {caller.token.pk}", caller.servers, bool(caller.token.tag))
+    try:
+        row, is_new = reports.record_once(reports.report(sent.fields), reporter, sent.idempotency_key, caller.at)
+    except WrongField as wrong:
+        raise ApiError(400, "BAD_PARAMETER", str(wrong)) from None
+    except reports.UnknownThing as unknown:
+        raise ApiError(404, "NOT_FOUND", str(unknown)) from None
+    except reports.Conflict as conflict:
+        raise ApiError(409, "IDEMPOTENCY_CONFLICT", str(conflict)) from None
+    return Answer(wire.activity(row), 201) if is_new else Answer(wire.activity(row), headers={REPLAYED: "true"})
+
+
+def revoke_token(caller: Caller, _sent: Sent, token_id: str) -> dict[str, Any]:
+    if caller.token is None or str(caller.token.pk) != token_id:
+        raise ApiError(404, "NOT_FOUND", "There is no such token. Allowed: the id of the token that is sent.")
+    tokens.revoke(caller.token, caller.at)
+    return {"id": caller.token.pk}
+
+
+def _of_form(sent: Sent) -> dict[str, Any]:
+    """What was sent, as the form of the page has it."""
+    given = dict(sent.fields)
+    if "tags" in given:
+        given["tags"] = ", ".join(given["tags"])
+    credential: dict[str, Any] = given.pop("credential", {})
+    return given | credential
+
+
+def _checked(form: ServerForm, sent: Sent) -> ServerForm:
+    """The form, if it takes what was sent. Raises ApiError for the first thing that it does not."""
+    for name in sent.fields:
+        if name not in form.fields:
+            raise bad(name, "This server is watched without SSH: it has none.")
+    if form.is_valid():
+        return form
+    name, [error, *_] = next(iter(form.errors.as_data().items()))
+    message = str(next(iter(error.messages)))
+    if error.code == "unique":
+        raise ApiError(409, "NAME_TAKEN", f"{name}: {message}")
+    raise bad(name, message)
+
+
+def _told(caller: Caller, server_id: str) -> dict[str, Any]:
+    return wire.server(queries.server_row(caller.server(server_id), caller.at), caller.at)
