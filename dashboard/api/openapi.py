@@ -74,7 +74,7 @@ def document() -> Schema:
         },
         "servers": [{"url": settings.PUBLIC_URL}],
         "security": [{"token": []}],
-        "tags": [{"name": name} for name in dict.fromkeys(_tag(operation) for operation in OPERATIONS)],
+        "tags": [{"name": name} for name in dict.fromkeys(subject(operation) for operation in OPERATIONS)],
         "paths": paths,
         "components": {
             "securitySchemes": {
@@ -91,7 +91,7 @@ def _operation(operation: Operation) -> Schema:
         "operationId": operation.name,
         "summary": operation.says,
         "description": scope,
-        "tags": [_tag(operation)],
+        "tags": [subject(operation)],
         "parameters": [*_places(operation), *(_parameter(one) for one in operation.parameters)],
         "responses": _responses(operation),
     }
@@ -103,13 +103,13 @@ def _operation(operation: Operation) -> Schema:
     return found
 
 
-def _tag(operation: Operation) -> str:
+def subject(operation: Operation) -> str:
     """What it is about: the last thing in its address that has a name of its own."""
-    subject = next(
+    about = next(
         (part for part in reversed(operation.route.split("/")) if part in ("apps", "servers", "activity", "tokens")),
         "monitor",
     )
-    return subject.capitalize()
+    return about.capitalize()
 
 
 def _places(operation: Operation) -> list[Schema]:

@@ -37,6 +37,7 @@ class Operation:
     body: Mapping[str, Field] = field(default_factory=dict)
     body_rules: Schema = field(default_factory=dict)
     is_body_required: bool = True
+    example: Schema = field(default_factory=dict)
     role: Callable[[Any], bool] | None = None
     status: int = 200
     rows: str = ""
@@ -120,6 +121,7 @@ OPERATIONS = (
         shapes.SERVER,
         WRITE,
         body=changes.NEW_SERVER,
+        example={"name": "web-02", "hostname": "web-02.example.org", "tags": ["production"]},
         role=access.is_administrator,
         status=201,
     ),
@@ -132,6 +134,7 @@ OPERATIONS = (
         shapes.SERVER,
         WRITE,
         body=changes.CHANGED_SERVER,
+        example={"paused": True},
         role=access.is_administrator,
     ),
     Operation(
@@ -240,6 +243,7 @@ OPERATIONS = (
         Scope.ACTIVITY_WRITE,
         body=reports.FIELDS,
         body_rules=reports.TOGETHER,
+        example={"activity_type": "backup_created", "message": "Backup of the shop made"},
         status=201,
     ),
     _get("tokens", "One's own tokens", answers.tokens, shapes.TOKENS, None),

@@ -8,7 +8,6 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 
 from dashboard.api import openapi
-from dashboard.api.callers import Caller
 from dashboard.models import ApiToken
 from metrics import keys
 from tests.dashboard import fleet
