@@ -35,6 +35,7 @@ class ActivityType(StrEnum):
     TOKEN_CREATED = "token_created"
     TOKEN_FIRST_USED = "token_first_used"
     TOKEN_REVOKED = "token_revoked"
+    TOOL_CALLED = "tool_called"
     SERVER_ADDED = "server_added"
     SERVER_UPDATED = "server_updated"
     SERVER_DELETED = "server_deleted"
@@ -100,6 +101,7 @@ _BY_CATEGORY: dict[Category, dict[ActivityType, Traits]] = {
         T.TOKEN_CREATED: Traits("Token created", "key"),
         T.TOKEN_FIRST_USED: Traits("Token first used", "key"),
         T.TOKEN_REVOKED: Traits("Token revoked", "key", Level.WARNING),
+        T.TOOL_CALLED: Traits("Assistant asked", "sparkles"),
         T.HOST_KEY_ACCEPTED: Traits("Host key accepted", "finger-print"),
         T.HOST_KEY_CHANGED: Traits("Host key changed", "finger-print", Level.CRITICAL),
         T.BACKUP_DOWNLOADED: Traits("Backup downloaded", "arrow-down-tray", Level.WARNING),
@@ -180,6 +182,7 @@ class Origin(StrEnum):
 
     WEB = "web"
     API = "api"
+    MCP = "mcp"
     ADMIN = "admin"
     TASK = "task"
     COMMAND = "command"

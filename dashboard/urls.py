@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from dashboard.views import access, activity, apps, backups, health, overview, preparation, reference, servers
+from dashboard.views import access, activity, apps, backups, health, mcp, overview, preparation, reference, servers
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -38,6 +38,7 @@ urlpatterns = [
     path("admin/login/", access.admin_sign_in),
     path("health", health.health, name="health"),
     path("healthz", health.healthz, name="healthz"),
+    path("mcp", mcp.mcp, name="mcp"),
     path("api/docs", reference.api_docs, name="api_docs"),
     path("api/v1/", include("dashboard.api.urls")),
 ]

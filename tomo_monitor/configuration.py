@@ -170,6 +170,13 @@ SETTINGS = (
         "A cache that all web processes share. Nothing is lost when it is emptied or down.",
     ),
     Setting(
+        "TOMO_MCP_TOKEN",
+        "",
+        str.strip,
+        "empty or a token",
+        "What `manage.py mcp` lets an assistant in with; a token of the page Tokens.",
+    ),
+    Setting(
         "TOMO_POLL_SECONDS", "60", _integer(10, 3600), "a whole number from 10 to 3600", "How often a server is polled."
     ),
     Setting(

@@ -106,7 +106,8 @@ def _part_metrics(caller: Caller, given: Given, part: Part, known: Figures) -> D
 
 
 def apps(caller: Caller, given: Given) -> Data:
-    wanted = app_queries.apps_of(caller.servers, caller.at).present()
+    servers = caller.servers.filter(pk=given["server_id"]) if "server_id" in given else caller.servers
+    wanted = app_queries.apps_of(servers, caller.at).present()
     told = [wire.app(row) for row in app_queries.app_rows(_page(wanted, given, ("server__name", "name", "pk")))]
     return _listed("apps", told, wanted.count(), given) | {"next_after": _next_after(told, given)}
 

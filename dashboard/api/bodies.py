@@ -38,7 +38,7 @@ def sent(request: HttpRequest, fields: Mapping[str, Field], *, is_required: bool
     if request.content_type != "application/json" or charset.lower() not in ("utf-8", "utf8"):
         raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type: Allowed: application/json, in UTF-8.")
     try:
-        return Sent(checked(parsed(_body(request)), fields), request.headers.get("Idempotency-Key"))
+        return Sent(checked(parsed(body(request)), fields), request.headers.get("Idempotency-Key"))
     except WrongJson as wrong:
         raise ApiError(400, "BAD_JSON", f"body: {wrong}") from None
     except WrongField as wrong:
@@ -60,7 +60,8 @@ def parsed(body: bytes) -> dict[str, Any]:
     return found
 
 
-def _body(request: HttpRequest) -> bytes:
+def body(request: HttpRequest) -> bytes:
+    """All of it. Raises ApiError."""
     length = request.headers.get("Content-Length", "")
     if not length:
         raise ApiError(411, "LENGTH_REQUIRED", "Content-Length: It is missing: send the body in one piece.")

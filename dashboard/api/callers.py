@@ -80,7 +80,7 @@ def caller(request: HttpRequest, scope: Scope | None, at: datetime, role: Role |
 
 def bearer(request: HttpRequest, at: datetime) -> ApiToken:
     """The token that came with this request, counted as used. Raises ApiError."""
-    kind, _, text = request.headers["Authorization"].partition(" ")
+    kind, _, text = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer":
         raise _unauthorized("Send the token as `Authorization: Bearer …`.")
     try:

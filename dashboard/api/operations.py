@@ -56,6 +56,7 @@ PAGE = (
     number("offset", "So many rows before them are skipped.", usual=0),
 )
 AFTER = number("after", "Only ids above this one, in order of id: begin with 0, go on with `next_after`.")
+OF_SERVER = number("server_id", "Of this server.")
 RANGE = (
     replace(
         choice("period", "Up to now. Usually 24h; not together with from and to.", list(PERIODS)), code="UNKNOWN_PERIOD"
@@ -213,7 +214,7 @@ OPERATIONS = (
         *_range(figures.INTERFACE),
         rows="metrics",
     ),
-    _get("apps", "All apps with their newest figures", answers.apps, shapes.APPS, READ, *PAGE, AFTER),
+    _get("apps", "All apps with their newest figures", answers.apps, shapes.APPS, READ, *PAGE, AFTER, OF_SERVER),
     _get(f"{SERVER}/apps", "The apps of a server", answers.server_apps, shapes.SERVER_APPS, READ),
     _get(APP, "One app with its newest figures", answers.app, shapes.APP, READ),
     _get(
