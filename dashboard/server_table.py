@@ -93,7 +93,7 @@ def server_table(
         apps=apps,
         tags=Tag.objects.filter(servers__isnull=False).distinct().values_list("name", flat=True),
     )
-    wanted = _wanted(servers, table)
+    wanted = matching(servers, table.text, table.tag, table.status)
     shown = wanted.count() if table.is_filtered else total
     table = replace(table, shown=shown, page=page_of(asked, shown))
     rows = queries.server_rows(_sorted(wanted, table.sort, at)[table.stretch], at)
@@ -101,8 +101,9 @@ def server_table(
     return replace(table, rows=[(row, sparks[row.server.pk]) for row in rows])
 
 
-def _wanted(servers: ServerQuerySet, table: ServerTable) -> ServerQuerySet:
-    for word in table.text.split():
+def matching(servers: ServerQuerySet, text: str, tag: str, status: str) -> ServerQuerySet:
+    """Those of these servers that have every word of the text, the tag and the status; "" narrows nothing."""
+    for word in text.split():
         tagged = Server.tags.through._default_manager.filter(tag__name__icontains=word).values("server_id")
         servers = servers.filter(
             Q(name__icontains=word)
@@ -110,11 +111,11 @@ def _wanted(servers: ServerQuerySet, table: ServerTable) -> ServerQuerySet:
             | Q(state__facts__os__icontains=word)
             | Q(pk__in=tagged)
         )
-    if table.tag:
-        servers = servers.filter(tags__name=table.tag)
-    if table.status == Status.PAUSED:
+    if tag:
+        servers = servers.filter(tags__name=tag)
+    if status == Status.PAUSED:
         return servers.filter(paused=True)
-    return servers.filter(paused=False, state__status=table.status) if table.status else servers
+    return servers.filter(paused=False, state__status=status) if status else servers
 
 
 def _sorted(servers: ServerQuerySet, sort: str, at: datetime) -> ServerQuerySet:
