@@ -1,6 +1,7 @@
 """What a terminal shows: tables that fit into it, sparklines, and no control bytes of a hostile server."""
 
 import os
+import re
 import shutil
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -10,8 +11,9 @@ from typing import Any, NamedTuple
 from django.core.management.color import no_style
 
 from dashboard.templatetags.units import UNKNOWN
-from metrics.probe.text import clean
+from metrics.probe.text import UNPRINTABLE
 
+LINE_END = re.compile(r"[\t-\r\x85\u2028\u2029]+")
 BLOCKS, GAP = "▁▂▃▄▅▆▇█", "·"
 BETWEEN = "  "
 ENDLESS = 10_000  # where nothing says how wide it is, as in a file or a pipe
@@ -36,8 +38,8 @@ class Column:
 
 def plain(value: object) -> str:
     """A text in one line, without what a terminal would obey."""
-    text = " ".join(str(value).split())
-    return clean(text, len(text))
+    text = str(value)
+    return text if text.isascii() and text.isprintable() else UNPRINTABLE.sub("", LINE_END.sub(" ", text))
 
 
 def width(out: Any) -> int:
@@ -77,7 +79,7 @@ def line(cells: Sequence[Cell], width: int, style: Any) -> str:
     told, left = [], width
     for number, cell in enumerate(cells):
         between = BETWEEN if number else ""
-        text = cut(cell.text, left - len(between))
+        text = cut(plain(cell.text), left - len(between))
         if not text:
             break
         told.append(between + (getattr(style, cell.colour)(text) if cell.colour else text))
@@ -135,7 +137,7 @@ def _widths(cells: Sequence[Sequence[Cell]]) -> list[int]:
 
 def _cell(given: Cell | str) -> Cell:
     cell = given if isinstance(given, Cell) else Cell(given)
-    return cell._replace(text=plain(cell.text) or UNKNOWN)
+    return cell._replace(text=plain(cell.text).strip() or UNKNOWN)
 
 
 def _aligned(cell: Cell, column: Column, most: int) -> Cell:

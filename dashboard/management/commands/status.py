@@ -70,7 +70,7 @@ class Command(ReadingCommand):
     def _tell_all(self, summary: DashboardSummary, problems: Sequence[Problem]) -> None:
         zone = f"{summary.at.astimezone(self.zone):%Z}"
         demo = " of a demo, whose servers are made up" if settings.DEMO_BEGUN_AT else ""
-        self.say(f"Tomo Monitor {settings.VERSION}{demo}, {self.clock(summary.at)} {zone}")
+        self.print_line(f"Tomo Monitor {settings.VERSION}{demo}, {self.clock(summary.at)} {zone}")
         self.stdout.write()
         for name, figure, note in (*_tiles(summary), _monitor(summary.at)):
             self.print_line(Cell(f"{name:8}", "HTTP_INFO"), f"{figure:16}", note)
