@@ -73,7 +73,7 @@ class Command(ReadingCommand):
         self.print_line(f"Tomo Monitor {settings.VERSION}{demo}, {self.clock(summary.at)} {zone}")
         self.stdout.write()
         for name, figure, note in (*_tiles(summary), _monitor(summary.at)):
-            self.print_line(Cell(f"{name:8}", "HTTP_INFO"), f"{figure:16}", note)
+            self.print_line(Cell(f"{name:8}", "HTTP_INFO"), f"{figure:18}", note)
         self.stdout.write()
         if problems:
             self._tell_problems(problems)
