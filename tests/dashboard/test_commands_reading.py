@@ -23,6 +23,11 @@ from tests.dashboard.fleet import container
 pytestmark = pytest.mark.django_db(databases=["default", "queue"])
 
 
+@pytest.fixture(autouse=True)
+def _as_wide_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def run(command: str, *options: str) -> str:
     """What a command prints into a pipe."""
     out = io.StringIO()
@@ -109,9 +114,9 @@ def test_status_tells_how_all_fare(poller: None) -> None:
     fleet.with_apps(container("web"), container("job"), name="web-01")
     fleet.pending("web-02")
     told = run("status")
-    assert "Servers   1 / 2 online        1 pending\n" in told
+    assert "Servers   1 / 2 online      1 pending\n" in told
     assert "Apps      2 / 2 running" in told
-    assert "Monitor   3 polls a minute    last sign of life" in told
+    assert "Monitor   3 polls a minute  last sign of life" in told
     row = next(line for line in told.splitlines() if line.startswith("online"))
     assert row.split()[:5] == ["online", "web-01", "–", "2%", "23%"], row
     assert "server_connected" in told

@@ -72,8 +72,10 @@ class Command(ReadingCommand):
         demo = " of a demo, whose servers are made up" if settings.DEMO_BEGUN_AT else ""
         self.print_line(f"Tomo Monitor {settings.VERSION}{demo}, {self.clock(summary.at)} {zone}")
         self.stdout.write()
-        for name, figure, note in (*_tiles(summary), _monitor(summary.at)):
-            self.print_line(Cell(f"{name:8}", "HTTP_INFO"), f"{figure:18}", note)
+        tiles = [*_tiles(summary), _monitor(summary.at)]
+        widest = max(len(figure) for _name, figure, _note in tiles)
+        for name, figure, note in tiles:
+            self.print_line(Cell(f"{name:8}", "HTTP_INFO"), f"{figure:{widest}}", note)
         self.stdout.write()
         if problems:
             self._tell_problems(problems)
@@ -103,7 +105,7 @@ def _tiles(summary: DashboardSummary) -> Iterator[tuple[str, str, str]]:
     """Name, figure and note, as the overview has them."""
     fleet, apps = summary.fleet, summary.apps
     yield "Servers", f"{fleet.online} / {fleet.total} online", _counted(fleet, "offline", "pending", "paused")
-    yield "Apps", f"{apps.running} / {apps.total} running", _counted(apps, "error", "stopped", "unknown")
+    yield "Apps", f"{apps.running} / {apps.total} running", _counted(apps, "stopped", "error", "unknown")
     for name, value, worst in (
         ("CPU", fleet.cpu_percent, fleet.busiest),
         ("Memory", fleet.memory_percent, fleet.fullest_memory),
