@@ -13,6 +13,8 @@ def main() -> None:
     from tomo_monitor import demo_folder, logs
 
     logs.configure_without_settings()
+    if os.environ.get("NO_COLOR") and "--force-color" not in sys.argv:
+        os.environ["DJANGO_COLORS"] = "nocolor"
     try:
         if sys.argv[1:2] == ["demo"]:
             demo_folder.turn_to(os.environ)

@@ -14,7 +14,7 @@ from dashboard.figures import Figures
 from dashboard.models import ApiToken
 from dashboard.problems import Problem
 from dashboard.summary import DashboardSummary
-from metrics import app_access, authorized_keys, costs
+from metrics import app_access, authorized_keys, costs, queries
 from metrics.app_queries import AppHistory, AppRow
 from metrics.app_transitions import signal_name
 from metrics.costs import Cost
@@ -173,7 +173,7 @@ def explanation(answer: Explanation) -> dict[str, Any]:
         "from": timestamp(datetime.fromtimestamp(span.start, UTC)),
         "to": timestamp(datetime.fromtimestamp(span.end, UTC)),
         "step_seconds": span.step,
-        "coverage_percent": coverage(answer.series),
+        "coverage_percent": _coverage(answer.series),
         "changes": [
             {"name": one.name, "before": one.before, "after": one.after, "peak_after": one.peak_after}
             for one in answer.changes
@@ -200,7 +200,22 @@ def token(one: ApiToken, at: datetime) -> dict[str, Any]:
     }
 
 
-def coverage(series: Series) -> float | None:
+def history(period: str | None, series: Series, metrics: list[dict[str, Any]]) -> dict[str, Any]:
+    """A stretch of history with its samples; the period is None for a free range."""
+    span = series.span
+    return {
+        "period": period,
+        "step_seconds": span.step,
+        "resolution_seconds": span.resolution.seconds or int(queries.interval().total_seconds()),
+        "coverage_percent": _coverage(series),
+        "from": timestamp(datetime.fromtimestamp(span.start, UTC)),
+        "to": timestamp(datetime.fromtimestamp(span.end, UTC)),
+        "metrics": metrics,
+        "count": len(metrics),
+    }
+
+
+def _coverage(series: Series) -> float | None:
     """Polls that are there, of those that should be, in percent."""
     return None if series.coverage is None else round(100 * series.coverage, 1)
 

@@ -4,12 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 from django.utils.timezone import localdate
 
-from metrics.collect import Collected
 from metrics.failures import Failure
 from metrics.models import Server, ServerState, Status
+
+if TYPE_CHECKING:
+    from metrics.collect import Collected  # with it comes SSH, which who reads needs not
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,11 @@ class Cost:
     logins_today: int
 
 
-def keep(outcome: Collected | Failure, at: datetime, state: ServerState) -> None:
+def keep(outcome: "Collected | Failure", at: datetime, state: ServerState) -> None:
     """Write what a poll has cost into the state of its server."""
     if outcome.logins:
         state.logins, state.logins_on = _logins_today(state, at) + outcome.logins, localdate(at)
-    if isinstance(outcome, Collected):
+    if not isinstance(outcome, Failure):
         spent_seconds = outcome.reading.watching_seconds
         state.connection_polls, state.connection_bytes = outcome.polls, outcome.moved_bytes
         state.connection_cpu_milliseconds = None if spent_seconds is None else round(spent_seconds * 1000)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,9 @@ from metrics.servers import Secret
 
 FIELDS = ("name", "hostname", "port", "user", "site", "tags", "notes", "key")
 MOST_SERVERS = 10_000
+
+Tell = Callable[[float], None]
+"""Told which share is done, from 0 to 1."""
 
 
 class WrongFile(ValueError):
@@ -39,7 +42,7 @@ class Entry:
         return self.error or ("is there already" if self.is_known else "can be added")
 
 
-def entries(path: Path, text: str) -> list[Entry]:
+def entries(path: Path, text: str, tell: Tell = lambda _share: None) -> list[Entry]:
     """What is in a file, by its ending: .yaml and .yml, .csv, anything else is ssh_config. Raises WrongFile."""
     read = {".yaml": _yaml, ".yml": _yaml, ".csv": _csv}.get(path.suffix.lower(), _ssh_config)
     rows = list(read(text))
@@ -52,15 +55,17 @@ def entries(path: Path, text: str) -> list[Entry]:
     for row in rows:
         found.append(_entry(row, seen, path.parent))
         seen.add(found[-1].name)
+        tell(len(found) / len(rows))
     return found
 
 
-def add(found: Iterable[Entry], at: datetime) -> int:
+def add(found: Iterable[Entry], at: datetime, tell: Tell = lambda _share: None) -> int:
     """Add those that can be added; returns how many."""
     good = [entry for entry in found if entry.server and not entry.error and not entry.is_known]
-    for entry in good:
+    for number, entry in enumerate(good, 1):
         assert entry.server
         servers.add(entry.server, entry.secret, entry.tags, at)
+        tell(number / len(good))
     return len(good)
 
 

@@ -30,3 +30,10 @@ def test_the_readmes_targets_are_the_makefiles() -> None:
     named = set(re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE))
     assert named
     assert named <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_every_command_of_the_product_is_described() -> None:
+    own = {path.stem for path in ROOT.glob("*/management/commands/[a-z]*.py")}
+    headings = re.findall(r"^## (.+)$", (ROOT / "docs/commands.md").read_text(), re.MULTILINE)
+    described = {name for heading in headings for name in heading.split(" and ")}
+    assert own <= described

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from activity import queries as activity_queries
@@ -19,7 +19,6 @@ from metrics import health as healths
 from metrics.models import Filesystem, Interface
 from metrics.models.parts import Part
 from metrics.periods import Span
-from metrics.series import Series
 
 MOST_ROWS = 1000
 
@@ -63,7 +62,7 @@ def server_metrics(caller: Caller, given: Given, server_id: str) -> Data:
     found = caller.server(server_id)
     names, (period, span) = _names(given, figures.SERVER), _span(caller, given)
     series = queries.server_series(found.pk, span, *_fields(figures.SERVER, names))
-    return {"server_id": found.pk, **_history(period, series, wire.samples(found.pk, series, names))}
+    return {"server_id": found.pk, **wire.history(period, series, wire.samples(found.pk, series, names))}
 
 
 def explain_server(caller: Caller, given: Given, server_id: str) -> Data:
@@ -99,7 +98,7 @@ def _part_metrics(caller: Caller, given: Given, part: Part, known: Figures) -> D
     names, (period, span) = _names(given, known), _span(caller, given)
     series = queries.parts_series(part.server_id, [part], span, *_fields(known, names)[:1])[part]
     owner = {"server_id": part.server_id, f"{part._meta.model_name}_id": part.pk}
-    return {**owner, **_history(period, series, wire.part_samples(part, series, known, names))}
+    return {**owner, **wire.history(period, series, wire.part_samples(part, series, known, names))}
 
 
 # Apps --------------------------------------------------------------------------------------------
@@ -137,7 +136,7 @@ def app_metrics(caller: Caller, given: Given, server_id: str, app_id: str) -> Da
     names, (period, span) = _names(given, figures.APP), _span(caller, given)
     history = app_queries.app_history(found, span, *_fields(figures.APP, names))
     metrics = wire.app_samples(history, names)
-    return {"server_id": found.server_id, "app_id": found.pk, **_history(period, history.series, metrics)}
+    return {"server_id": found.server_id, "app_id": found.pk, **wire.history(period, history.series, metrics)}
 
 
 # Activity and tokens -----------------------------------------------------------------------------
@@ -188,20 +187,6 @@ def _names(given: Given, known: Figures) -> Collection[str]:
 def _fields(known: Figures, names: Collection[str]) -> tuple[list[str], list[str]]:
     """The stored fields that these figures are made of, and those of which the highest is told."""
     return figures.fields_of(known, names), figures.peaks_of(known, names)
-
-
-def _history(period: str | None, series: Series, metrics: list[Data]) -> Data:
-    span = series.span
-    return {
-        "period": period,
-        "step_seconds": span.step,
-        "resolution_seconds": span.resolution.seconds or int(queries.interval().total_seconds()),
-        "coverage_percent": wire.coverage(series),
-        "from": wire.timestamp(datetime.fromtimestamp(span.start, UTC)),
-        "to": wire.timestamp(datetime.fromtimestamp(span.end, UTC)),
-        "metrics": metrics,
-        "count": len(metrics),
-    }
 
 
 def _span(caller: Caller, given: Given) -> tuple[str | None, Span]:

@@ -135,6 +135,13 @@ def test_a_bad_entry_says_why(tmp_path: Path, keys_folder: Path, entry: str, ver
     assert "hunter2" not in found
 
 
+def test_it_tells_how_far_it_is(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text("name\na\nb\n")
+    told = StringIO()
+    call_command("import_servers", tmp_path / "f.csv", "--yes", stdout=StringIO(), stderr=told)
+    assert told.getvalue() == "Checking …\nAdding …\n"
+
+
 def test_a_name_that_stands_twice_is_added_once(tmp_path: Path) -> None:
     said = imported(tmp_path, "f.csv", "name,hostname\na,192.0.2.1\na,192.0.2.2\n", "--yes")
     assert "a: the name stands twice in the file" in said

@@ -1,7 +1,9 @@
 """`manage.py import_servers`: many servers from a file."""
 
 from argparse import ArgumentParser
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from metrics import authorized_keys, importing
 from metrics.management.commands._arguments import as_command
+from metrics.management.commands._progress import Progress
 
 
 class Command(BaseCommand):
@@ -23,7 +26,9 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
-            found = importing.entries(options["file"], options["file"].read_text())
+            with closing(Progress(self.stderr)) as progress:
+                text = options["file"].read_text()
+                found = importing.entries(options["file"], text, partial(progress, "Checking"))
         except (importing.WrongFile, OSError, UnicodeDecodeError) as wrong:
             raise CommandError(f"{options['file']}: {wrong}") from None
         for entry in found:
@@ -32,8 +37,8 @@ class Command(BaseCommand):
         if not options["yes"]:
             self.stdout.write("A dry run: nothing was changed. Add --yes to add them.")
         else:
-            with as_command():
-                added = importing.add(found, datetime.now(UTC))
+            with as_command(), closing(Progress(self.stderr)) as progress:
+                added = importing.add(found, datetime.now(UTC), partial(progress, "Adding"))
             self.stdout.write(f"{added} added. Prepare each on its page, so that its host key is confirmed.")
             for entry in found:
                 if entry.server and entry.server.pk and entry.secret:
