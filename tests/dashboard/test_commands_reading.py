@@ -260,7 +260,7 @@ def test_figures_go_out_as_csv_with_public_names(servers: None) -> None:
 
 def test_json_of_chosen_figures_leaves_out_the_others(servers: None) -> None:
     told = json.loads(run("metrics web-000 --json --series=cpu_percent,disk_percent"))["metrics"][0]
-    assert set(told) == {"server_id", "cpu_percent", "disk_percent", "timestamp", "samples"}
+    assert set(told) == {"server_id", "cpu_percent", "cpu_percent_max", "disk_percent", "timestamp", "samples"}
 
 
 # activity -------------------------------------------------------------------------------------------

@@ -289,7 +289,7 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """A product with a database of its own that does not run."""
     found = Serve(tmp_path_factory.mktemp("product"))
     manage(found, "migrate")
-    manage(found, "add_server", "web-01", "--hostname", "127.0.0.1")
+    manage(found, "add_server", "web-01", "--hostname", "127.0.0.1", "--generate-key")
     yield found
     found.kill()
 

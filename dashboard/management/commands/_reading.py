@@ -98,4 +98,4 @@ def coloured(status: str, label: str = "") -> Cell:
 
 def listed(name: str, rows: list[Any]) -> dict[str, Any]:
     """A whole list, as the API answers it in pages."""
-    return {name: rows, "count": len(rows), "total": len(rows), "limit": None, "offset": 0}
+    return {name: rows, "count": len(rows), "total": len(rows), "limit": None, "offset": 0, "next_after": None}
