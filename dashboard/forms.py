@@ -138,7 +138,7 @@ class TokenForm(forms.Form):
 
     name = forms.CharField(
         max_length=tokens.LONGEST_NAME,
-        help_text="What it is for, such as grafana. The activity log calls it so.",
+        help_text="What it is for, such as grafana; the activity log calls it so.",
     )
     scopes = forms.MultipleChoiceField(label="What it may do", widget=forms.CheckboxSelectMultiple)
     tag = forms.ModelChoiceField(
@@ -146,12 +146,12 @@ class TokenForm(forms.Form):
         required=False,
         label="Servers",
         empty_label="All servers",
-        help_text="It sees those with this tag alone.",
+        help_text="Or only those with a tag.",
     )
     network = forms.CharField(
         required=False,
         max_length=50,
-        help_text="It works from there alone, such as 10.0.0.0/8 or 2001:db8::/32, or one address.",
+        help_text="From where it works: 10.0.0.0/8, 2001:db8::/32, one address. Empty: from anywhere.",
     )
     lifetime = forms.TypedChoiceField(
         choices=[("30", "30 days"), (tokens.USUAL_DAYS, "90 days"), ("365", "1 year"), (tokens.NEVER, "Never")],
