@@ -76,13 +76,13 @@ def create(
         created_at=at,
         expires_at=at + lifetime if lifetime else None,
     )
-    limits = {"scopes": token.scopes, "tag": tag and tag.name, "network": token.network}
-    expires_at = token.expires_at and token.expires_at.isoformat(timespec="seconds")
-    record(
-        ActivityType.TOKEN_CREATED,
-        f"Token {name} created",
-        details=_named(token) | limits | {"expires_at": expires_at},
-    )
+    details = _named(token) | {
+        "scopes": token.scopes,
+        "tag": tag and tag.name,
+        "network": token.network,
+        "expires_at": token.expires_at and token.expires_at.isoformat(timespec="seconds"),
+    }
+    record(ActivityType.TOKEN_CREATED, f"Token {name} created", details=details)
     return token, f"tomo_{token.pk}_{secret}"
 
 
@@ -131,7 +131,7 @@ def uses_in_minute(token: ApiToken, at: datetime) -> int:
 def _wrong(name: str, owner: Any, scopes: Sequence[str], network: str, at: datetime) -> dict[str, str]:
     """What is wrong with the wish for such a token, by field, each with the remedy."""
     wrong = {}
-    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+    if not name.isprintable() or name != name.strip() or not 0 < len(name) <= LONGEST_NAME:
         wrong["name"] = f"Give it a name of 1 to {LONGEST_NAME} characters that can be seen."
     elif ApiToken.objects.valid(at).filter(owner=owner, name=name).exists():
         wrong["name"] = f"{owner} has a token of this name: choose another, or revoke that one first."

@@ -229,6 +229,30 @@ def test_a_wrong_wish_for_a_token_says_what_is_right(administrator: Any, options
     assert not ApiToken.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["", " script", "a\nb", "\x1b[31mred", "n" * 65])
+def test_the_name_of_a_token_can_be_seen(administrator: Any, name: str) -> None:
+    with pytest.raises(CommandError, match="name: Give it a name of 1 to 64 characters that can be seen"):
+        run("create_token", name, "--scope=summary:read")
+
+
+def test_a_command_makes_no_second_token_of_a_name_and_none_beyond_the_role(
+    administrator: Any, django_user_model: Any
+) -> None:
+    django_user_model.objects.create_user("viewer")
+    run("create_token", "script", "--scope=summary:read")
+    with pytest.raises(CommandError, match="name: admin has a token of this name"):
+        run("create_token", "script", "--scope=summary:read")
+    with pytest.raises(CommandError, match="scopes: viewer does not have the role for servers:write"):
+        run("create_token", "script", "--scope=servers:write", "--owner=viewer")
+
+
+@pytest.mark.parametrize(("options", "days"), [([], 90), (["--expires=never"], None)])
+def test_a_token_ends_after_90_days_unless_it_is_said(administrator: Any, options: list[str], days: int | None) -> None:
+    run("create_token", "script", "--scope=summary:read", *options)
+    token = ApiToken.objects.get()
+    assert token.expires_at == (token.created_at + timedelta(days=days) if days else None)
+
+
 def test_whose_token_it_is_must_be_clear(administrator: Any, django_user_model: Any) -> None:
     django_user_model.objects.create_superuser("other")
     with pytest.raises(CommandError, match="Say with --owner"):
