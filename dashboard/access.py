@@ -1,6 +1,6 @@
 """Who may do what. Everybody who is signed in may look; roles come on top."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
@@ -14,6 +14,7 @@ from django.urls import reverse
 from activity.queries import ActivityFilter
 from activity.record import record
 from activity.types import ActivityType, Result
+from dashboard.models import Scope
 from dashboard.requests import Request
 
 OPERATORS, AUDITORS = "operators", "auditors"
@@ -40,6 +41,17 @@ def is_auditor(user: Any) -> bool:
 def activity_seen_by(user: Any) -> ActivityFilter:
     """What of the activity log this user may look at."""
     return ActivityFilter(only_servers=not is_auditor(user))
+
+
+ROLE_OF_SCOPE: Mapping[str, Callable[[Any], bool]] = {
+    Scope.ACTIVITY_WRITE: is_operator,
+    Scope.SERVERS_WRITE: is_administrator,
+}
+
+
+def may_use(user: Any, scope: str) -> bool:
+    """Whether this user's tokens may have the scope: to read as much as the user sees, to write as the role is."""
+    return scope not in ROLE_OF_SCOPE or ROLE_OF_SCOPE[scope](user)
 
 
 def only(allowed: Callable[[Any], bool]) -> Callable[[View[P]], View[P]]:

@@ -17,7 +17,7 @@ for model in (Schedule, OrmQ, Success, Failure):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
-    """Tokens are made by `manage.py create_token`, which shows them once; here they are looked at and revoked."""
+    """Tokens are made on their page or by a command, which show them once; here they are looked at and revoked."""
 
     list_display = ("name", "owner", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
     list_filter = ("revoked_at",)

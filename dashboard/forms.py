@@ -1,11 +1,15 @@
 """What people fill in."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib.auth import get_user_model
 from django.contrib.auth.forms import BaseUserCreationForm
+from django.core.exceptions import ValidationError
 
+from dashboard import access, tokens
+from dashboard.models import ApiToken, Scope
 from metrics import keys, sealing
 from metrics.models import Server, Tag
 from metrics.models.credential import Credential, CredentialKind
@@ -127,6 +131,49 @@ class ServerForm(forms.ModelForm[Server]):
 
     def _has_moved(self, cleaned: dict[str, Any]) -> bool:
         return any(name in cleaned and name in self.changed_data for name in ADDRESS)
+
+
+class TokenForm(forms.Form):
+    """The wish for a token; only scopes are offered that its owner has the role for."""
+
+    name = forms.CharField(
+        max_length=tokens.LONGEST_NAME,
+        help_text="What it is for, such as grafana; the activity log calls it so.",
+    )
+    scopes = forms.MultipleChoiceField(label="What it may do", widget=forms.CheckboxSelectMultiple)
+    tag = forms.ModelChoiceField(
+        Tag.objects.all(),
+        required=False,
+        label="Servers",
+        empty_label="All servers",
+        help_text="Or only those with a tag.",
+    )
+    network = forms.CharField(
+        required=False,
+        max_length=50,
+        help_text="From where it works: 10.0.0.0/8, 2001:db8::/32, one address. Empty: from anywhere.",
+    )
+    lifetime = forms.TypedChoiceField(
+        choices=[("30", "30 days"), (tokens.USUAL_DAYS, "90 days"), ("365", "1 year"), (tokens.NEVER, "Never")],
+        initial=tokens.USUAL_DAYS,
+        label="Expires after",
+        coerce=tokens.lifetime,
+        widget=forms.RadioSelect,
+    )
+
+    def __init__(self, owner: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.owner = owner
+        offered = [(scope.value, scope.label) for scope in Scope if access.may_use(owner, scope)]
+        self.fields["scopes"].choices = offered  # type: ignore[attr-defined]
+
+    def make(self, at: datetime) -> tuple[ApiToken, str] | None:
+        """The token and its text; None if there cannot be such a one, which the fields then tell."""
+        try:
+            return tokens.create(owner=self.owner, at=at, **self.cleaned_data)
+        except ValidationError as wrong:
+            self.add_error(None, wrong)
+            return None
 
 
 class SetUpForm(BaseUserCreationForm):  # type: ignore[type-arg]

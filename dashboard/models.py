@@ -1,22 +1,34 @@
 """Tokens for scripts, and the keys under which what they send counts once."""
 
 from datetime import datetime
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from activity.fields import DetailsField
 from metrics.models import Tag
 
 
 class Scope(models.TextChoices):
-    """What a token may do."""
+    """What a token may do, with what that is in words."""
 
-    SUMMARY_READ = "summary:read"
-    METRICS_READ = "metrics:read"
-    ACTIVITY_READ = "activity:read"
-    ACTIVITY_WRITE = "activity:write"
-    SERVERS_WRITE = "servers:write"
+    SUMMARY_READ = "summary:read", "Read the totals of all servers and apps, and how the product fares."
+    METRICS_READ = "metrics:read", "Read servers and apps with their figures and their history."
+    ACTIVITY_READ = "activity:read", "Read the activity log, as far as its owner may."
+    ACTIVITY_WRITE = "activity:write", "Report to the activity log what other programs do."
+    SERVERS_WRITE = "servers:write", "Add, change and delete servers."
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def visible_to(self, user: Any) -> Self:
+        """Everybody's own; all of them for an administrator."""
+        return self if user.is_active and user.is_superuser else self.filter(owner=user.pk)
+
+    def valid(self, at: datetime) -> Self:
+        """Neither revoked nor expired."""
+        return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=at), revoked_at__isnull=True)
 
 
 class ApiToken(models.Model):
@@ -32,8 +44,11 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True)
+    last_used_from = models.GenericIPAddressField(null=True)
     minute = models.BigIntegerField(default=0, help_text="The minute that `uses` counts, since the epoch.")
     uses = models.PositiveIntegerField(default=0)
+
+    objects = ApiTokenQuerySet.as_manager()
 
     class Meta:
         ordering = ("name", "id")

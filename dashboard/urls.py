@@ -2,7 +2,19 @@
 
 from django.urls import include, path
 
-from dashboard.views import access, activity, apps, backups, health, mcp, overview, preparation, reference, servers
+from dashboard.views import (
+    access,
+    activity,
+    apps,
+    backups,
+    health,
+    mcp,
+    overview,
+    preparation,
+    reference,
+    servers,
+    tokens,
+)
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -30,6 +42,9 @@ urlpatterns = [
     path("backups", backups.backups, name="backups"),
     path("backups/make", backups.make, name="backup_make"),
     path("backups/<str:name>/download", backups.download, name="backup_download"),
+    path("tokens", tokens.token_list, name="tokens"),
+    path("tokens/add", tokens.add, name="token_add"),
+    path("tokens/<int:token_id>/revoke", tokens.revoke, name="token_revoke"),
     path("sign-in", access.SignIn.as_view(), name="login"),
     path("sign-out", access.SignOut.as_view(), name="logout"),
     path("set-up/<str:token>", access.set_up, name="set_up"),

@@ -45,9 +45,20 @@ for (const block of document.querySelectorAll("pre.copy")) {
   block.replaceWith(frame);
   frame.append(block, button);
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(block.textContent);
+    getSelection().selectAllChildren(block);
+    if (navigator.clipboard) await navigator.clipboard.writeText(block.textContent);
+    else document.execCommand("copy"); // over plain HTTP a browser has no clipboard
     button.textContent = "Copied";
     setTimeout(() => (button.textContent = "Copy"), 1500);
+  });
+}
+
+// A double click sends such a form once.
+for (const form of document.querySelectorAll("form[data-once]")) {
+  let sent = -Infinity;
+  form.addEventListener("submit", (event) => {
+    if (event.timeStamp - sent < 2000) event.preventDefault();
+    else sent = event.timeStamp;
   });
 }
 

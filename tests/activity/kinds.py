@@ -13,6 +13,7 @@ from activity.types import ActivityType, Origin
 MODULES = """
     tests.activity.test_checks tests.activity.test_events tests.activity.test_pruning tests.activity.test_server_events
     tests.dashboard.test_activity_api tests.dashboard.test_backups tests.dashboard.test_record_activity
+    tests.dashboard.test_tokens
     tests.metrics.test_backup_keys tests.metrics.test_backups tests.metrics.test_daily_backups
     tests.metrics.test_docker_daemon tests.metrics.test_hostile_apps tests.metrics.test_moving
     tests.metrics.test_preparation

@@ -14,7 +14,7 @@ from activity.context import Acting
 from activity.models import ActivityLog
 from activity.record import record
 from activity.types import ActivityType, Result
-from dashboard import tokens
+from dashboard import access, tokens
 from dashboard.models import ApiToken, Scope
 from metrics import queries
 from metrics.models import Server, Tag
@@ -54,8 +54,10 @@ def error(response: Any, status: int) -> str:
 
 
 def made(owner: Any, *scopes: str, **more: Any) -> Client:
-    """A script with a new token."""
-    text = tokens.create("script", owner, scopes or list(Scope.values), datetime.now(UTC), **more)[1]
+    """A script with a new token, by default with every scope that its owner's role allows."""
+    name = "script" + " again" * ApiToken.objects.count()
+    scopes = scopes or tuple(scope for scope in Scope if access.may_use(owner, scope))
+    text = tokens.create(name, owner, scopes, datetime.now(UTC), **more)[1]
     return Client(headers={"authorization": f"Bearer {text}"})
 
 

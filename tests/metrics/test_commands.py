@@ -204,7 +204,7 @@ def test_an_unknown_server_is_answered_with_those_there_are() -> None:
 
 def test_a_token_is_printed_once_and_works(administrator: Any) -> None:
     fleet.pending(tags=("a",))
-    options = ["--scope=summary:read", "--scope=summary:read", "--tag=a", "--network=10.0.0.0/8", "--days=2"]
+    options = ["--scope=summary:read", "--scope=summary:read", "--tag=a", "--network=10.0.0.0/8", "--expires=2"]
     text = run("create_token", "script", *options).strip()
     token = tokens.check(text, "10.1.2.3", datetime.now(UTC))
     assert (token.owner, token.scopes, str(token.tag)) == (administrator, ["summary:read"], "a")
@@ -217,10 +217,10 @@ def test_a_token_is_printed_once_and_works(administrator: Any) -> None:
     [
         ([], "--scope"),
         (["--scope=everything"], "invalid choice"),
-        (["--scope=summary:read", "--user=nobody"], "There is no active user 'nobody'"),
+        (["--scope=summary:read", "--owner=nobody"], "There is no active user 'nobody'"),
         (["--scope=summary:read", "--tag=nothing"], "No server has the tag 'nothing'"),
-        (["--scope=summary:read", "--network=10.0.0.1/8"], "is not a network such as 10.0.0.0/8"),
-        (["--scope=summary:read", "--days=0"], "a whole number from 1 to 3650"),
+        (["--scope=summary:read", "--network=10.0.0.1/8"], "network: .* write 10.0.0.0/8, or 10.0.0.1 for that one"),
+        (["--scope=summary:read", "--expires=0"], "--expires: Give a whole number of days from 1 to 3650"),
     ],
 )
 def test_a_wrong_wish_for_a_token_says_what_is_right(administrator: Any, options: list[str], told: str) -> None:
@@ -229,11 +229,35 @@ def test_a_wrong_wish_for_a_token_says_what_is_right(administrator: Any, options
     assert not ApiToken.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["", " script", "a\nb", "\x1b[31mred", "n" * 65])
+def test_the_name_of_a_token_can_be_seen(administrator: Any, name: str) -> None:
+    with pytest.raises(CommandError, match="name: Give it a name of 1 to 64 characters that can be seen"):
+        run("create_token", name, "--scope=summary:read")
+
+
+def test_a_command_makes_no_second_token_of_a_name_and_none_beyond_the_role(
+    administrator: Any, django_user_model: Any
+) -> None:
+    django_user_model.objects.create_user("viewer")
+    run("create_token", "script", "--scope=summary:read")
+    with pytest.raises(CommandError, match="name: admin has a token of this name"):
+        run("create_token", "script", "--scope=summary:read")
+    with pytest.raises(CommandError, match="scopes: viewer does not have the role for servers:write"):
+        run("create_token", "script", "--scope=servers:write", "--owner=viewer")
+
+
+@pytest.mark.parametrize(("options", "days"), [([], 90), (["--expires=never"], None)])
+def test_a_token_ends_after_90_days_unless_it_is_said(administrator: Any, options: list[str], days: int | None) -> None:
+    run("create_token", "script", "--scope=summary:read", *options)
+    token = ApiToken.objects.get()
+    assert token.expires_at == (token.created_at + timedelta(days=days) if days else None)
+
+
 def test_whose_token_it_is_must_be_clear(administrator: Any, django_user_model: Any) -> None:
     django_user_model.objects.create_superuser("other")
-    with pytest.raises(CommandError, match="Say with --user"):
+    with pytest.raises(CommandError, match="Say with --owner"):
         run("create_token", "script", "--scope=summary:read")
-    run("create_token", "script", "--scope=summary:read", "--user=other")
+    run("create_token", "script", "--scope=summary:read", "--owner=other")
     assert ApiToken.objects.get().owner.username == "other"
 
 

@@ -1,6 +1,7 @@
 """Secrets are given to a running product at every door, and then looked for in all that it says, keeps and shows."""
 
 import json
+import re
 import secrets
 import subprocess
 import sys
@@ -142,9 +143,12 @@ def prepare(one: Planted, server: int, fingerprint: str, state: str) -> None:
 
 def use_tokens(one: Planted) -> None:
     made = one.manage("create_token", "planted", "--scope", "activity:read").strip()
-    one.secrets |= {"token": made, "wrong token": f"tomo_77_{secrets.token_urlsafe(32)}"}
+    wish = {"name": "by-page", "scopes": "activity:read", "lifetime": "90"}
+    shown = re.findall(r"tomo_\d+_[\w-]{43}", one.visitor.ask("/tokens/add", wish)[1])
+    one.visitor.answers.pop()  # the one page that shows it
+    one.secrets |= {"token": made, "token of a page": shown[0], "wrong token": f"tomo_77_{secrets.token_urlsafe(32)}"}
     stranger = Visitor(one.serve.url, answers=one.visitor.answers)
-    for name, status in (("token", 200), ("wrong token", 401)):
+    for name, status in (("token", 200), ("token of a page", 200), ("wrong token", 401)):
         token = one.secrets[name]
         assert stranger.ask("/api/v1/activity", Authorization=f"Bearer {token}")[0] == status
         stranger.ask("/api/v1/activity", X_Api_Key=token)
@@ -226,7 +230,7 @@ def test_no_secret_is_where_what_is_no_secret_is_found(planted: Planted, place: 
 
 
 def test_every_secret_would_be_found(planted: Planted) -> None:
-    assert len(planted.secrets) == 15
+    assert len(planted.secrets) == 16
     assert all(len(secret) >= 20 for secret in planted.secrets.values())
     assert len(set(planted.secrets.values())) == len(planted.secrets)
     assert planted.secrets["session"] in database(planted, "tomo")
