@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from dashboard.views import access, activity, apps, backups, health, overview, preparation, servers
+from dashboard.views import access, activity, apps, backups, health, overview, preparation, prometheus, servers
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -38,5 +38,6 @@ urlpatterns = [
     path("admin/login/", access.admin_sign_in),
     path("health", health.health, name="health"),
     path("healthz", health.healthz, name="healthz"),
+    path("metrics", prometheus.metrics, name="metrics"),
     path("api/v1/", include("dashboard.api.urls")),
 ]

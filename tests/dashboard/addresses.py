@@ -33,6 +33,7 @@ PAGES = {
     f"{APP}/table/cpu?period=24h": 5,
     "/activity": 8,
     "/health": 13,
+    "/metrics": 19,
     "/api/v1/summary": 6,
     "/api/v1/health": 13,
     "/api/v1/servers": 5,
