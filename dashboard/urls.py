@@ -11,6 +11,7 @@ from dashboard.views import (
     mcp,
     overview,
     preparation,
+    prometheus,
     reference,
     servers,
     tokens,
@@ -55,5 +56,6 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("mcp", mcp.mcp, name="mcp"),
     path("api/docs", reference.api_docs, name="api_docs"),
+    path("metrics", prometheus.metrics, name="metrics"),
     path("api/v1/", include("dashboard.api.urls")),
 ]

@@ -156,6 +156,13 @@ SETTINGS = (
         "Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
     ),
     Setting(
+        "TOMO_METRICS_NETWORKS",
+        "",
+        _networks,
+        "addresses or networks separated by commas, such as 127.0.0.1/32,10.0.0.0/8",
+        "From where /metrics is read without a token, with all servers.",
+    ),
+    Setting(
         "TOMO_DATABASE_URL",
         "",
         _database,

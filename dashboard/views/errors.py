@@ -14,19 +14,34 @@ from dashboard.api.envelope import ApiError
 
 AGAIN = {"Retry-After": "10"}
 DATABASE_DOWN = ApiError(503, "UNAVAILABLE", "The database does not answer: try again in ten seconds.", AGAIN)
+FAILED = ApiError(500, "INTERNAL", "The answer could not be made; the log has the reason.")
+SENSELESS = ApiError(
+    400, "BAD_REQUEST", "The request makes no sense: check its host name, which TOMO_ALLOWED_HOSTS has to list."
+)
+SCRAPED = "/metrics"
 
 
 def failed(request: HttpRequest) -> HttpResponse:
     """Whichever layer it failed in: 503 while the database does not answer, else 500."""
     if not isinstance(sys.exception(), OperationalError | InterfaceError):
-        return server_error(request)
+        return plain(FAILED) if request.path == SCRAPED else server_error(request)
     if request.path.startswith("/api/"):
         return envelope.refused(DATABASE_DOWN)
+    if request.path == SCRAPED:
+        return plain(DATABASE_DOWN)
     page = render_to_string("503.html", {"request": request})  # without context processors, which ask the database
     return HttpResponse(page, status=503, headers={**AGAIN, "Refresh": "10", "Cache-Control": "no-store"})
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """With the reason, where there is one to tell."""
+    if request.path == SCRAPED:
+        return plain(SENSELESS)
     reason = str(exception) if isinstance(exception, BadRequest) else ""
     return render(request, "400.html", {"reason": reason}, status=400)
+
+
+def plain(error: ApiError) -> HttpResponse:
+    """As a program reads it that wants no envelope."""
+    headers = {**error.headers, "Cache-Control": "no-store"}
+    return HttpResponse(f"{error.message}\n", "text/plain; charset=utf-8", error.status, headers=headers)

@@ -14,7 +14,7 @@ from tests.bench import targets
 from tests.bench.alone import measured
 from tests.bench.targets import Target
 
-MODULES = "collection pipeline storage history pages product first_chart activity".split()
+MODULES = "collection pipeline storage history pages prometheus product first_chart activity".split()
 BEGIN, END = "<!-- what make bench printed: begin -->", "<!-- what make bench printed: end -->"
 
 

@@ -35,6 +35,7 @@ PAGES = {
     "/health": 13,
     "/tokens": 3,
     "/tokens/add": 3,
+    "/metrics": 19,
     "/api/v1/summary": 6,
     "/api/v1/health": 13,
     "/api/v1/servers": 5,

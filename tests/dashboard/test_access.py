@@ -51,6 +51,11 @@ def test_a_visitor_gets_the_sign_in_or_401_and_nothing_else(client: Client, addr
         assert response.status_code in (401, 404, 405)
         assert response.json()["success"] is False
         assert "data" not in response.json()
+    elif address == "/metrics" and method == "get":
+        assert (response.status_code, response.content) == (
+            401,
+            b"Sign in, or send a token as `Authorization: Bearer \xe2\x80\xa6`.\n",
+        )
     elif response.status_code != 405:  # which is told before anything is looked up
         assert response.status_code == 302
         assert response.headers["Location"].startswith(("/sign-in?next=", "/admin/login/?next="))

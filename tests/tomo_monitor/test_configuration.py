@@ -21,6 +21,7 @@ DEFAULTS = {
     "public_url": "",
     "allowed_hosts": [],
     "trusted_proxies": [],
+    "metrics_networks": [],
     "database_url": {},
     "redis_url": "",
     "poll_seconds": 60,

@@ -1,0 +1,1 @@
+"""The Prometheus face: everything that is known at present, as text that a Prometheus server scrapes."""
