@@ -121,8 +121,8 @@ def add_server(caller: Caller, sent: Sent) -> dict[str, Any]:
 def change_server(caller: Caller, sent: Sent, server_id: str) -> dict[str, Any]:
     found = caller.server(server_id)
     before = model_to_dict(found, ServerForm.Meta.fields) | {"tags": ", ".join(tag.name for tag in found.tags.all())}
-    form = ServerForm(before | {"credential": KEEP} | _of_form(sent), instance=found)
-    form = _checked(form, sent)
+    credential = KEEP if hasattr(found, "credential") else CredentialKind.GENERATED
+    form = _checked(ServerForm(before | {"credential": credential} | _of_form(sent), instance=found), sent)
     try:
         servers.change(form.instance, form.secret, form.cleaned_data["tags"], caller.at)
     except servers.NeedsPassword as wrong:

@@ -135,7 +135,7 @@ OPERATIONS = (
         shapes.SERVER,
         WRITE,
         body=changes.CHANGED_SERVER,
-        example={"paused": True},
+        example={"tags": ["production", "shop"]},
         role=access.is_administrator,
     ),
     Operation(

@@ -14,8 +14,8 @@ from dashboard.api.parameters import MOST_ID, Parameter
 from metrics.periods import MOST_POINTS
 
 MOST_CHARACTERS = 50_000  # of an answer: less than 25,000 tokens
-SAMPLE_CHARACTERS = 170  # that a sample has beside its figures
-FIGURE_CHARACTERS = 34
+SAMPLE_CHARACTERS = 130  # that a sample has beside its figures
+FIGURE_CHARACTERS = 26
 FEWEST_POINTS = 12
 ENVELOPE = 400
 

@@ -98,6 +98,7 @@ def test_every_shape_is_a_schema() -> None:
         Draft202012Validator.check_schema(operation.shape)
 
 
+@pytest.mark.django_db(databases=["default", "queue"])
 def test_answers_have_their_shape_and_no_name_that_it_does_not_tell(
     api: Client, token: str, places: dict[str, int]
 ) -> None:
