@@ -220,7 +220,7 @@ def _coverage(series: Series) -> float | None:
     return None if series.coverage is None else round(100 * series.coverage, 1)
 
 
-def filesystem(part: Filesystem, newest: FilesystemMetrics) -> dict[str, Any]:
+def filesystem(part: Filesystem, newest: FilesystemMetrics | None) -> dict[str, Any]:
     """A filesystem with its newest figures."""
     return {
         "id": part.pk,
@@ -233,7 +233,7 @@ def filesystem(part: Filesystem, newest: FilesystemMetrics) -> dict[str, Any]:
     }
 
 
-def interface(part: Interface, newest: InterfaceMetrics) -> dict[str, Any]:
+def interface(part: Interface, newest: InterfaceMetrics | None) -> dict[str, Any]:
     """A network interface with its newest figures."""
     return {
         "id": part.pk,

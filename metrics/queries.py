@@ -207,13 +207,16 @@ def parts_of(server: Server, span: Span) -> dict[type[Part], list[Any]]:
     }
 
 
-def parts_now(server: Server) -> dict[type[Part], list[tuple[Any, Any]]]:
+def parts_now(
+    server: Server, models: Collection[type[Part]] = tuple(SAMPLES_OF)
+) -> dict[type[Part], list[tuple[Any, Any]]]:
     """The parts that the newest sample saw, each with its figures: [(Filesystem, FilesystemMetrics), …] by type."""
     latest = getattr(server, "latest", None)
     if latest is None:
-        return {model: [] for model in SAMPLES_OF}
+        return {model: [] for model in models}
     found: dict[type[Part], list[tuple[Any, Any]]] = {}
-    for model, figures_of in SAMPLES_OF.items():
+    for model in models:
+        figures_of = SAMPLES_OF[model]
         parts = {slot_key(latest.slot, part.pk): part for part in model._default_manager.filter(server=server)}
         figures = figures_of._default_manager.in_bulk(list(parts))
         found[model] = sorted(((parts[key], row) for key, row in figures.items()), key=lambda pair: str(pair[0]))

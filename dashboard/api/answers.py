@@ -1,6 +1,6 @@
 """What each operation that reads answers, as public JSON."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -75,15 +75,19 @@ def explain_server(caller: Caller, given: Given, server_id: str) -> Data:
 
 
 def filesystems(caller: Caller, _given: Given, server_id: str) -> Data:
-    found = caller.server(server_id)
-    told = [wire.filesystem(*pair) for pair in queries.parts_now(found)[Filesystem]]
-    return {"server_id": found.pk, "filesystems": told, "count": len(told)}
+    return _parts_now(caller, server_id, Filesystem, wire.filesystem)
 
 
 def interfaces(caller: Caller, _given: Given, server_id: str) -> Data:
-    found = caller.server(server_id)
-    told = [wire.interface(*pair) for pair in queries.parts_now(found)[Interface]]
-    return {"server_id": found.pk, "interfaces": told, "count": len(told)}
+    return _parts_now(caller, server_id, Interface, wire.interface)
+
+
+def _parts_now(caller: Caller, server_id: str, model: type[Part], told: Callable[..., Data]) -> Data:
+    """The parts that the newest sample saw; their figures are null unless they are current."""
+    row = queries.server_row(caller.server(server_id), caller.at)
+    parts = queries.parts_now(row.server, [model])[model]
+    found = [told(part, newest if row.is_fresh else None) for part, newest in parts]
+    return {"server_id": row.server.pk, f"{model._meta.model_name}s": found, "count": len(found)}
 
 
 def filesystem_metrics(caller: Caller, given: Given, server_id: str, filesystem_id: str) -> Data:

@@ -1,5 +1,6 @@
 """What each operation that changes something does, and answers."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -31,7 +32,7 @@ def _text(most: int, says: str, *, least: int = 0, pattern: str = reports.TEXT_P
 
 
 def _names(value: Any) -> list[str] | None:
-    is_list = isinstance(value, list) and all(isinstance(one, str) and tag.read(one) for one in value)
+    is_list = isinstance(value, list) and all(isinstance(one, str) and TAG.fullmatch(one) for one in value)
     return value if is_list and len(value) <= MOST_TAGS else None
 
 
@@ -67,7 +68,7 @@ CREDENTIALS: Mapping[str, Mapping[str, Field]] = {
     },
 }
 MOST_TAGS = 50
-tag = _text(40, "a tag", least=1)
+TAG = re.compile(r"[\w.:-]{1,40}")
 SERVER = {
     "name": _text(
         64, "1 to 64 characters: letters, digits, spaces and . : @ _ -", least=1, pattern=r"^\w[\w.:@-]*( [\w.:@-]+)*$"
@@ -121,8 +122,10 @@ def add_server(caller: Caller, sent: Sent) -> dict[str, Any]:
 def change_server(caller: Caller, sent: Sent, server_id: str) -> dict[str, Any]:
     found = caller.server(server_id)
     before = model_to_dict(found, ServerForm.Meta.fields) | {"tags": ", ".join(tag.name for tag in found.tags.all())}
-    credential = KEEP if hasattr(found, "credential") else CredentialKind.GENERATED
-    form = _checked(ServerForm(before | {"credential": credential} | _of_form(sent), instance=found), sent)
+    form = ServerForm(before | {"credential": KEEP} | _of_form(sent), instance=found)
+    if not form.has_credential and "credential" not in sent.fields:
+        form.fields.pop("credential", None)
+    form = _checked(form, sent)
     try:
         servers.change(form.instance, form.secret, form.cleaned_data["tags"], caller.at)
     except servers.NeedsPassword as wrong:

@@ -253,7 +253,7 @@ PREPARATION = _object(
 )
 SERVER_HISTORY = _history(SERVER_ID, _sample("A server's sample", SERVER_ID, figures.SERVER))
 FILESYSTEM = _object(
-    "A filesystem with its newest figures",
+    "A filesystem with its newest figures; they are null unless they are current",
     {
         "id": _id("The filesystem"),
         **SERVER_ID,
@@ -268,7 +268,7 @@ FILESYSTEMS = _all("filesystems", FILESYSTEM, server_id=_id("The server"))
 FILESYSTEM_OWNER = {**SERVER_ID, "filesystem_id": _id("The filesystem")}
 FILESYSTEM_HISTORY = _history(FILESYSTEM_OWNER, _sample("A filesystem's sample", FILESYSTEM_OWNER, figures.FILESYSTEM))
 INTERFACE = _object(
-    "A network interface with its newest figures",
+    "A network interface with its newest figures; they are null unless they are current",
     {
         "id": _id("The interface"),
         **SERVER_ID,

@@ -45,6 +45,17 @@ PAGES = {
     "/api/v1/apps": 4,
     f"{API_SERVER}/apps": 4,
     f"{API_APP}/metrics?period=30d": 7,
+    f"{API_SERVER}/metrics?series=cpu_percent&resolution=3600": 4,
+    f"{API_SERVER}/preparation": 6,
+    f"{API_SERVER}/filesystems": 5,
+    f"{API_SERVER}/interfaces": 5,
+    f"{API_SERVER}/explanation": 7,
+    f"{API_APP}": 5,
+    "/api/v1/servers?after=0&q=web&tag=even&status=online": 5,
+    "/api/v1/problems": 8,
+    "/api/v1/tokens": 3,
+    "/api/v1/openapi.json": 2,
+    "/api/docs": 2,
     "/api/v1/activity": 4,
 }
 LIVE = {"/": 10, "/servers": 6, SERVER: 12, "/apps": 6, APP: 6, "/activity": 8}

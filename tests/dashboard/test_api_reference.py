@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from jsonschema import Draft202012Validator
 from dashboard.api import openapi, reference
 from dashboard.api.operations import OPERATIONS
 from dashboard.api.reference import Entry
-from metrics.models import Filesystem, Interface
+from metrics.models import Filesystem, Interface, ServerState
 from tests.dashboard import fleet
 from tests.dashboard.fleet import container
 from tests.dashboard.test_api import data
@@ -25,6 +26,7 @@ PLACES = ("server_id", "app_id", "filesystem_id", "interface_id", "token_id")
 def places(db: None) -> dict[str, int]:
     """A server with all that an address can name."""
     server = fleet.with_apps(container("web"), polls=2)
+    ServerState.objects.update(next_poll_at=datetime.now(UTC))
     owners = {"filesystem_id": Filesystem, "interface_id": Interface}
     parts = {name: model._default_manager.filter(server=server).earliest("pk").pk for name, model in owners.items()}
     return {"server_id": server.pk, "app_id": server.apps.get().pk, **parts}
