@@ -176,6 +176,11 @@ def _is_plain(value: Any, levels: int) -> bool:
 
 
 ID = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+DETAILS = {
+    "type": "object",
+    "propertyNames": {"pattern": TEXT_PATTERN},
+    "additionalProperties": {"$ref": "#/components/schemas/Value"},
+}
 TOGETHER = {
     "if": {"properties": {"app_id": {"type": "integer"}}, "required": ["app_id"]},
     "then": {"properties": {"server_id": {"type": "integer"}}, "required": ["server_id"]},
@@ -196,11 +201,7 @@ FIELDS = {
     "details": Field(
         f"a JSON object of at most {MOST_DETAILS_BYTES} bytes and {MOST_LEVELS} levels, in it text without NUL and lone"
         " surrogates, finite numbers, and whole ones from -2^63 to 2^63-1",
-        {
-            "type": "object",
-            "propertyNames": {"pattern": TEXT_PATTERN},
-            "additionalProperties": {"$ref": "#/components/schemas/Value"},
-        },
+        DETAILS,
         _details,
     ),
     "occurred_at": Field(

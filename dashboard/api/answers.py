@@ -9,7 +9,7 @@ from activity import queries as activity_queries
 from activity.queries import ActivityFilter
 from dashboard import explanation, figures, problems, wire
 from dashboard.api.callers import Caller
-from dashboard.api.envelope import ApiError, bad
+from dashboard.api.envelope import ApiError, wrong_range
 from dashboard.api.parameters import Given
 from dashboard.figures import Figures
 from dashboard.models import ApiToken
@@ -71,7 +71,7 @@ def explain_server(caller: Caller, given: Given, server_id: str) -> Data:
     try:
         return wire.explanation(explanation.explanation(found, caller.activity, around, minutes, caller.at))
     except periods.WrongRange as wrong:
-        raise bad("at", str(wrong)) from None
+        raise wrong_range("at", str(wrong)) from None
 
 
 def filesystems(caller: Caller, _given: Given, server_id: str) -> Data:
@@ -200,13 +200,13 @@ def _span(caller: Caller, given: Given) -> tuple[str | None, Span]:
         period = given.get("period", "24h")
         return period, samples.period_span(period, caller.at, *width)
     if "period" in given:
-        raise bad("period", "Give either a period or from and to.")
+        raise wrong_range("period", "Give either a period or from and to.")
     if since is None:
-        raise bad("from", "It is wanted beside to: when the range begins, such as 2026-01-31T12:00:00Z.")
+        raise wrong_range("from", "It is wanted beside to: when the range begins, such as 2026-01-31T12:00:00Z.")
     try:
         return None, samples.range_span(since, until or caller.at, caller.at, *width)
     except periods.WrongRange as wrong:
-        raise bad("from", str(wrong)) from None
+        raise wrong_range("from", str(wrong)) from None
 
 
 def _activity_filter(caller: Caller, given: Given) -> ActivityFilter:

@@ -1,7 +1,6 @@
 """What each operation that changes something does, and answers."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +10,11 @@ from dashboard import reports, tokens, wire
 from dashboard.api.bodies import Sent
 from dashboard.api.callers import Caller
 from dashboard.api.envelope import Answer, ApiError, bad
-from dashboard.fields import Field, WrongField, checked, schema, whole
+from dashboard.fields import Field, WrongField, whole
 from dashboard.forms import KEEP, ServerForm
 from metrics import preparation, queries, servers, sites
 from metrics.addresses import LABEL
 from metrics.models import Preparation, Server
-from metrics.models.credential import CredentialKind
 from metrics.queue import enqueue
 
 REPLAYED = "Idempotent-Replayed"
@@ -36,37 +34,6 @@ def _names(value: Any) -> list[str] | None:
     return value if is_list and len(value) <= MOST_TAGS else None
 
 
-def _credential(kind: str, fields: Mapping[str, Field]) -> dict[str, Any]:
-    found = schema(fields)
-    return found | {
-        "properties": {"kind": {"const": kind}, **found["properties"]},
-        "required": ["kind", *found["required"]],
-    }
-
-
-def _read_credential(value: Any) -> dict[str, Any] | None:
-    """As the form of the page has it: its kind under the name of the field."""
-    kind = value.get("kind") if isinstance(value, dict) else None
-    if not isinstance(kind, str) or kind not in CREDENTIALS:
-        return None
-    try:
-        return {"credential": kind} | checked({k: v for k, v in value.items() if k != "kind"}, CREDENTIALS[kind])
-    except WrongField:
-        return None
-
-
-CREDENTIALS: Mapping[str, Mapping[str, Field]] = {
-    CredentialKind.GENERATED: {},
-    CredentialKind.KEY: {
-        "private_key": replace(
-            _text(100_000, "the whole file", pattern=r"^-----BEGIN [A-Z ]+-----[^\u0000]+$"), is_required=True
-        ),
-        "passphrase": _text(1000, "what it is encrypted with; it is not kept"),
-    },
-    CredentialKind.PASSWORD: {
-        "password": replace(_text(1000, "that of the account", least=1), is_required=True),
-    },
-}
 MOST_TAGS = 50
 TAG = re.compile(r"[\w.:-]{1,40}")
 SERVER = {
@@ -97,12 +64,6 @@ SERVER = {
         _names,
     ),
     "notes": _text(10_000, "at most 10,000 characters"),
-    "credential": Field(
-        "an object: kind is generated (usual for a new server), key with its private_key (the whole file) and, if it is"
-        " encrypted, its passphrase, or password with the password of the account",
-        {"oneOf": [_credential(kind, wanted) for kind, wanted in CREDENTIALS.items()]},
-        _read_credential,
-    ),
 }
 NEW_SERVER = SERVER | {name: replace(SERVER[name], is_required=True) for name in ("name", "hostname")}
 CHANGED_SERVER = SERVER | {
@@ -123,13 +84,10 @@ def change_server(caller: Caller, sent: Sent, server_id: str) -> dict[str, Any]:
     found = caller.server(server_id)
     before = model_to_dict(found, ServerForm.Meta.fields) | {"tags": ", ".join(tag.name for tag in found.tags.all())}
     form = ServerForm(before | {"credential": KEEP} | _of_form(sent), instance=found)
-    if not form.has_credential and "credential" not in sent.fields:
+    if not form.has_credential:
         form.fields.pop("credential", None)
     form = _checked(form, sent)
-    try:
-        servers.change(form.instance, form.secret, form.cleaned_data["tags"], caller.at)
-    except servers.NeedsPassword as wrong:
-        raise bad("password", str(wrong)) from None
+    servers.change(form.instance, form.secret, form.cleaned_data["tags"], caller.at)
     return _told(caller, server_id)
 
 
@@ -199,8 +157,7 @@ def _of_form(sent: Sent) -> dict[str, Any]:
     given = dict(sent.fields)
     if "tags" in given:
         given["tags"] = ", ".join(given["tags"])
-    credential: dict[str, Any] = given.pop("credential", {})
-    return given | credential
+    return given
 
 
 def _checked(form: ServerForm, sent: Sent) -> ServerForm:
@@ -214,6 +171,10 @@ def _checked(form: ServerForm, sent: Sent) -> ServerForm:
     message = str(next(iter(error.messages)))
     if error.code == "unique":
         raise ApiError(409, "NAME_TAKEN", f"{name}: {message}")
+    if name == "credential":
+        raise ApiError(
+            409, "CREDENTIAL_NEEDED", "hostname: The password belongs to the address before: do it on its page."
+        )
     raise bad(name, message)
 
 

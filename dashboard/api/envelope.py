@@ -28,6 +28,11 @@ def bad(name: str, message: str) -> ApiError:
     return ApiError(400, "BAD_PARAMETER", f"{name[:100]}: {message}")
 
 
+def wrong_range(name: str, message: str) -> ApiError:
+    """Each parameter is right, and together they make no stretch of time of which anything can be known."""
+    return ApiError(409, "WRONG_RANGE", f"{name}: {message}")
+
+
 def told(answer: Answer) -> HttpResponse:
     return _json({"success": True, "data": answer.data, "message": "OK"}, answer.status, answer.headers)
 

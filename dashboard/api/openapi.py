@@ -29,7 +29,8 @@ JSON_VALUE: Schema = {
         {"type": "string", "pattern": reports.TEXT_PATTERN},
         {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
         {"type": "number"},
-        {"type": "array", "items": {"type": ["null", "boolean"]}},
+        {"type": "array", "items": {"$ref": "#/components/schemas/Value"}},
+        reports.DETAILS,
     ]
 }
 ERRORS = {
@@ -38,7 +39,7 @@ ERRORS = {
     "403": "The token lacks the scope, or its owner the role",
     "404": "There is no such thing",
     "406": "None of the asked formats can be had",
-    "409": "It does not fit what is there already",
+    "409": "It does not fit what is there, or from, to and period do not fit each other",
     "411": "The body's length is missing",
     "413": f"The body has more than {MOST_BYTES} bytes",
     "415": "The body is not JSON",

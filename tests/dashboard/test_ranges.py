@@ -126,6 +126,18 @@ def test_a_wrong_range_is_a_400_page_that_says_what_is_wanted(
         ("from=yesterday", "from: Allowed: a time with its zone"),
         ("from=2026-01-01", "from: Allowed: a time with its zone"),
         ("from=2026-01-01T00:00:00Z&to=%C3%BC", "to: Allowed: a time with its zone"),
+    ],
+)
+def test_the_api_refuses_what_is_no_time(server: Server, admin_browser: Client, query: str, told: str) -> None:
+    for address in API:
+        response = admin_browser.get(asked(address, query))
+        assert (response.status_code, response.json()["error"]) == (400, "BAD_PARAMETER")
+        assert response.json()["message"].startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
         ("to=2026-01-01T00:00:00Z", "from: It is wanted beside to"),
         ("period=1h&from=2026-01-01T00:00:00Z", "period: Give either a period or from and to."),
         ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "from: It begins after it ends"),
@@ -137,7 +149,7 @@ def test_the_api_refuses_a_wrong_range_by_the_name_of_the_parameter(
 ) -> None:
     for address in API:
         response = admin_browser.get(asked(address, query))
-        assert (response.status_code, response.json()["error"]) == (400, "BAD_PARAMETER")
+        assert (response.status_code, response.json()["error"]) == (409, "WRONG_RANGE")
         assert response.json()["message"].startswith(told)
 
 
