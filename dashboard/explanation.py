@@ -11,7 +11,7 @@ from metrics import queries, samples
 from metrics.models import CrashCard, Server
 from metrics.series import Series
 
-MOST_POINTS = 60
+MOST_POINTS = 48
 MOST_EVENTS = 60
 MOST_CRASHES = 5
 NAMES = (

@@ -24,7 +24,7 @@ from metrics.models.parts import Part
 from metrics.queries import ServerRow
 from metrics.series import Series
 
-MOST_LOG_CHARACTERS = 4000
+MOST_LOG_CHARACTERS = 2000
 
 
 def timestamp(at: datetime | None) -> str | None:

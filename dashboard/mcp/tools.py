@@ -17,6 +17,7 @@ MOST_CHARACTERS = 50_000  # of an answer: less than 25,000 tokens
 SAMPLE_CHARACTERS = 130  # that a sample has beside its figures
 FIGURE_CHARACTERS = 26
 FEWEST_POINTS = 12
+MOST_DETAILS = 2000  # characters of a row of the log
 ENVELOPE = 400
 
 SERVER_SERIES = (
@@ -94,13 +95,20 @@ class Tool:
         if not self.rows:
             return data, ""
         kept: list[Any] = []
-        for row in data[self.rows]:
+        for row in map(_brief, data[self.rows]):
             room -= _size(row) + 1
             if room < 0:
                 note = f"These are {len(kept)} of {len(data[self.rows])} {self.rows}: {self.more}"
                 return data | {self.rows: kept} | ({"count": len(kept)} if "count" in data else {}), note
             kept.append(row)
-        return data, ""
+        return data | {self.rows: kept}, ""
+
+
+def _brief(row: dict[str, Any]) -> dict[str, Any]:
+    """Details that would push all others out are told by their length."""
+    size = _size(row.get("details"))
+    left_out = f"{size} characters are left out; the page Activity has them"
+    return row if size <= MOST_DETAILS else row | {"details": {"note": left_out}}
 
 
 def _told(one: Parameter) -> Schema:

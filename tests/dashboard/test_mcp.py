@@ -18,6 +18,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from activity.models import ActivityLog
+from activity.record import record
 from activity.types import ActivityType, Origin, Result
 from dashboard import tokens
 from dashboard.mcp import calls
@@ -153,6 +154,15 @@ def test_what_is_cut_says_how_to_ask_for_more(assistant: ApiToken) -> None:
     assert found["data"]["count"] == len(found["data"]["servers"]) < found["data"]["total"] == 60
     assert "offset" in found["note"]
     assert len(json.dumps(found, separators=(",", ":"))) <= MOST_CHARACTERS
+
+
+def test_long_details_push_nothing_out(assistant: ApiToken) -> None:
+    server = fleet.online()
+    for number in range(3):
+        record(ActivityType.REPORTED, f"report {number}", server=server, details={"text": "x" * 60_000})
+    found = asked(assistant, "get_activity_logs", activity_types=["reported"])
+    assert [row["message"] for row in found["data"]["logs"]] == ["report 2", "report 1", "report 0"]
+    assert len(json.dumps(found)) < 5000
 
 
 def test_text_of_servers_is_marked_as_data(assistant: ApiToken) -> None:
