@@ -116,9 +116,9 @@ def manage(serve: Serve, *command: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def sign_in(page: Page) -> None:
-    page.get_by_label("Username").fill(NAME)
-    page.get_by_label("Password").fill(PASSWORD)
+def sign_in(page: Page, name: str = NAME, password: str = PASSWORD) -> None:
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Overview").wait_for()
 
