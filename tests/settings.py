@@ -17,3 +17,4 @@ from tomo_monitor.settings import Q_CLUSTER, STATIC_ROOT, STORAGES  # noqa: E402
 STATIC_ROOT.mkdir(exist_ok=True)
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 Q_CLUSTER["sync"] = False
+PASSWORD_HASHERS = ["tests.hashers.QuickArgon2"]
