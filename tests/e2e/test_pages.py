@@ -22,7 +22,7 @@ TOO_WIDE = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one 
 START = "document.querySelector('.plot').layout.xaxis.range[0]"
 HOSTILE = """<img src=x onerror="document.title='hacked'"><b>bold</b>"""
 PAGES = ["/", "/servers", WEB_01, f"{WEB_01}/edit", f"{WEB_01}/prepare", "/servers/3", "/servers/add"]
-PAGES += ["/apps", "/activity", "/health", "/tokens", "/tokens/add"]
+PAGES += ["/apps", "/activity", "/health", "/tokens", "/tokens/add", "/api/docs"]
 
 
 def ranges(page: Page) -> list[Any]:
