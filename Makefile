@@ -28,7 +28,7 @@ demo: $(stamp) ## show the product over made-up servers with a month of history;
 	@exec $(python) manage.py demo
 
 test: $(dev_stamp) ## run the tests
-	$(python) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(python) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 test-postgresql: $(dev_stamp) ## run those tests that ask the database most on PostgreSQL and Redis
 	$(python) -m tests.on_postgresql $(TESTS)

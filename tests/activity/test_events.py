@@ -127,6 +127,21 @@ def test_a_token_created_used_and_revoked_by_command_and_admin(admin: Client, ca
     assert text not in str(list(ActivityLog.objects.values()))
 
 
+@proves(ActivityType.TOOL_CALLED)
+def test_a_tool_called_by_an_assistant(admin: Client, capsys: Any) -> None:
+    call_command("create_token", "assistant", "--scope", "summary:read")
+    assistant = Client(
+        REMOTE_ADDR=ADDRESS,
+        headers={
+            "authorization": f"Bearer {capsys.readouterr().out.strip()}",
+            "accept": "application/json, text/event-stream",
+        },
+    )
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "get_dashboard_summary"}}
+    assert assistant.post("/mcp", call, "application/json").status_code == 200
+    assert done_by(newest(ActivityType.TOOL_CALLED)) == ("token", "assistant", "mcp", ADDRESS)
+
+
 @proves(ActivityType.TOKEN_REVOKED)
 def test_a_token_revoked_by_command(administrator: Any, capsys: Any) -> None:
     token, _ = tokens.create("script", administrator, ["summary:read"], datetime.now(UTC))

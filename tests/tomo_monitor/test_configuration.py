@@ -24,6 +24,7 @@ DEFAULTS = {
     "metrics_networks": [],
     "database_url": {},
     "redis_url": "",
+    "mcp_token": "",
     "poll_seconds": 60,
     "pollers": 1,
     "site": "",

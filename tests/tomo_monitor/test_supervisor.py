@@ -112,8 +112,8 @@ def test_a_wrong_setting_stops_the_start_and_is_named(make: Any) -> None:
 
 @pytest.mark.slow
 def test_it_polls_and_answers_again_whichever_process_is_killed(serve: Serve) -> None:
-    places = set(serve.tree().values())
-    assert {"web.0", "web.1", "tasks.0.3", "poll.0.2"} <= places
+    all_of_it = {"web.0", "web.1", "tasks.0.3", "poll.0.2"}
+    places = until(lambda: all_of_it <= (found := set(serve.tree().values())) and found, 60, "all processes")
     for place in sorted(places):
         pid = until(lambda place=place: _pid_at(serve, place), 60, f"a process at {place}")
         wanted = serve.samples() + 1
