@@ -187,6 +187,7 @@ def test_activity_is_paged_by_a_cursor_without_gap_or_repetition(api: Client) ->
             break
         found = data(api, f"{path}&before={found['next_before']}")
     assert seen == [f"web-{number} added" for number in reversed(range(7))]
+    assert data(api, f"{path}&limit=0".replace("&limit=3", ""))["next_before"] is None
 
 
 def test_activity_is_filtered_by_kind_time_text_and_user(api: Client, administrator: Any) -> None:
@@ -245,7 +246,9 @@ def test_only_an_auditor_sees_what_is_not_about_servers(viewer_browser: Client, 
 # Errors ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["", "nothing", "servers/999", "servers/999/metrics", "servers/web", "servers/-1"])
+@pytest.mark.parametrize(
+    "path", ["", "nothing", "a%0Ab/c", "servers/999", "servers/999/metrics", "servers/web", "servers/-1"]
+)
 def test_what_is_not_there_is_404(api: Client, path: str) -> None:
     assert error(api.get(f"/api/v1/{path}"), 404) == "NOT_FOUND"
 
