@@ -169,6 +169,13 @@ def test_a_server_is_prepared_in_two_steps(api: Client) -> None:
     assert newest("host_key_accepted").actor_name == "script"
 
 
+def test_a_fingerprint_that_comes_in_pieces_is_not_overlooked(api: Client) -> None:
+    server = fleet.pending()
+    response = api.post(f"/api/v1/servers/{server.pk}/prepare", headers={"transfer-encoding": "chunked"})
+    assert error(response, 415)
+    assert not server.preparations.exists()
+
+
 def test_a_changed_host_key_is_no_matter_for_a_token(api: Client) -> None:
     server = fleet.pending()
     HostKey.objects.create(server=server, type="ssh-ed25519", key="BBBB", accepted_at=datetime.now(UTC))
