@@ -176,6 +176,13 @@ def test_a_fingerprint_that_comes_in_pieces_is_not_overlooked(api: Client) -> No
     assert not server.preparations.exists()
 
 
+def test_how_a_server_is_prepared_is_told_to_those_who_see_the_page(viewer_browser: Client, viewer: Any) -> None:
+    server = fleet.pending()
+    assert viewer_browser.get(f"/servers/{server.pk}/prepare").status_code == 403
+    for asking in (viewer_browser, made(viewer)):
+        assert error(asking.get(f"/api/v1/servers/{server.pk}/preparation"), 403) == "ROLE_MISSING"
+
+
 def test_a_changed_host_key_is_no_matter_for_a_token(api: Client) -> None:
     server = fleet.pending()
     HostKey.objects.create(server=server, type="ssh-ed25519", key="BBBB", accepted_at=datetime.now(UTC))
