@@ -309,6 +309,13 @@ def test_an_unknown_period_is_400_and_names_those_there_are(api: Client) -> None
     assert "1h, 24h, 7d, 30d" in response.json()["message"]
 
 
+@pytest.mark.parametrize("path", ["/api/v1/summary", "/mcp"])
+def test_another_host_name_is_400_in_the_envelope(api: Client, path: str) -> None:
+    response = api.post(path, headers={"host": "evil.example"})
+    assert error(response, 400) == "BAD_REQUEST"
+    assert "TOMO_ALLOWED_HOSTS" in response.json()["message"]
+
+
 def test_too_many_parameters_are_400(api: Client) -> None:
     assert error(api.get("/api/v1/servers?" + "&".join(f"a{n}=1" for n in range(2000))), 400) == "BAD_REQUEST"
 
