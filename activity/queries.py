@@ -114,7 +114,7 @@ def page(wanted: ActivityFilter, *, limit: int, offset: int = 0, before: int | N
         older = rows.before(last)
     found = list(older[offset : offset + limit + 1])
     return ActivityPage(
-        rows=found[:limit], total=rows.count(), before=found[limit - 1].pk if len(found) > limit else None
+        rows=found[:limit], total=rows.count(), before=found[limit - 1].pk if 0 < limit < len(found) else None
     )
 
 

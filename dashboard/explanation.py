@@ -9,6 +9,7 @@ from activity.queries import ActivityFilter
 from dashboard import figures
 from metrics import queries, samples
 from metrics.models import CrashCard, Server
+from metrics.periods import WrongRange
 from metrics.series import Series
 
 MOST_POINTS = 48
@@ -54,7 +55,10 @@ class Explanation:
 
 def explanation(server: Server, seen: ActivityFilter, around: datetime, minutes: int, now: datetime) -> Explanation:
     """The so many minutes before and after. `seen` is the activity that may be looked at. Raises WrongRange."""
-    begin, end = around - timedelta(minutes=minutes), min(around + timedelta(minutes=minutes), now)
+    try:
+        begin, end = around - timedelta(minutes=minutes), min(around + timedelta(minutes=minutes), now)
+    except OverflowError:
+        raise WrongRange("It lies at an end of the calendar, of which nothing is known.") from None
     span = samples.range_span(begin, end, now, MOST_POINTS)
     series = queries.server_series(server.pk, span, figures.fields_of(figures.SERVER, NAMES))
     begin, end = datetime.fromtimestamp(span.start, UTC), datetime.fromtimestamp(span.end, UTC)

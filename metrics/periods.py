@@ -94,6 +94,8 @@ def between(start: float, end: float, now: float, interval: int, kept: Kept, mos
     """The span from one instant to another, with the whole of the steps that they lie in. Raises WrongRange."""
     if start >= now:
         raise WrongRange("It lies in the future, of which nothing is known.")
+    if start < 0:
+        raise WrongRange("It begins before 1970: begin later; of that time nothing is known.")
     if start >= end:
         raise WrongRange("It begins after it ends: the first instant has to be before the second.")
     return _fitting(start, min(end, now), now, interval, kept, most_points - 1)

@@ -32,7 +32,7 @@ class Sent:
 
 def sent(request: HttpRequest, fields: Mapping[str, Field], *, is_required: bool) -> Sent:
     """The body of this request, which has these fields. Raises ApiError."""
-    if not fields or (not is_required and request.headers.get("Content-Length", "0") in ("", "0")):
+    if not fields or not (is_required or _has_body(request)):
         return Sent({})
     charset = (request.content_params or {}).get("charset", "utf-8")
     if request.content_type != "application/json" or charset.lower() not in ("utf-8", "utf8"):
@@ -71,6 +71,10 @@ def body(request: HttpRequest) -> bytes:
         return request.body
     except UnreadablePostError:
         raise ApiError(400, "BAD_REQUEST", "The body ended early.") from None
+
+
+def _has_body(request: HttpRequest) -> bool:
+    return "Transfer-Encoding" in request.headers or request.headers.get("Content-Length", "0") not in ("", "0")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

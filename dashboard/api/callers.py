@@ -59,14 +59,14 @@ class Caller:
 
 
 def caller(request: HttpRequest, scope: Scope | None, at: datetime, role: Role | None = None) -> Caller:
-    """Who sent this request, if they may: with this scope (None is any), whose owner has this role.
+    """Who sent this request, if they may: with this scope (None is any) and this role, a token's owner's.
 
     A session reads; only a token writes, as it is not sent unasked.
     """
     if "Authorization" in request.headers:
         token = bearer(request, at)
         check_scope(request, token, scope)
-        _check_role(request, token, role)
+        _check_role(request, token.owner, tokens.actor(token), role)
         return of_token(token, at)
     if not request.user.is_authenticated:
         raise _unauthorized("Sign in, or send a token as `Authorization: Bearer …`.")
@@ -75,6 +75,7 @@ def caller(request: HttpRequest, scope: Scope | None, at: datetime, role: Role |
         wanted = f"a token with the scope {scope}" if scope else "a token"
         message = f"A session may only read here: send {wanted} as `Authorization: Bearer …`."
         raise ApiError(403, "TOKEN_NEEDED", message)
+    _check_role(request, request.user, current(), role)
     return Caller(Server.objects.visible_to(request.user), access.activity_seen_by(request.user), at, current())
 
 
@@ -103,10 +104,10 @@ def check_scope(request: HttpRequest, token: ApiToken, scope: Scope | None) -> N
         raise ApiError(403, "SCOPE_MISSING", f"The token lacks the scope {scope}.", challenge)
 
 
-def _check_role(request: HttpRequest, token: ApiToken, role: Role | None) -> None:
-    if role and not role(token.owner):
-        _record_refusal(request, "role_missing", tokens.actor(token))
-        raise ApiError(403, "ROLE_MISSING", "The token's owner may not do this: ask an administrator for a token.")
+def _check_role(request: HttpRequest, user: Any, actor: Acting, role: Role | None) -> None:
+    if role and not role(user):
+        _record_refusal(request, "role_missing", actor)
+        raise ApiError(403, "ROLE_MISSING", f"{user} may not do this: ask an administrator.")
 
 
 def of_token(token: ApiToken, at: datetime) -> Caller:

@@ -75,7 +75,8 @@ CONFIRMATION = {
 
 
 def add_server(caller: Caller, sent: Sent) -> dict[str, Any]:
-    form = _checked(ServerForm({"port": 22, "username": "tomo", "credential": "generated"} | _of_form(sent)), sent)
+    usual = {"port": 22, "username": "tomo", "credential": "generated"}
+    form = _checked(caller, ServerForm(usual | _of_form(sent)), sent)
     added = servers.add(form.instance, form.secret, form.cleaned_data["tags"], caller.at)
     return _told(caller, str(added.pk))
 
@@ -86,7 +87,11 @@ def change_server(caller: Caller, sent: Sent, server_id: str) -> dict[str, Any]:
     form = ServerForm(before | {"credential": KEEP} | _of_form(sent), instance=found)
     if not form.has_credential:
         form.fields.pop("credential", None)
-    form = _checked(form, sent)
+    form = _checked(caller, form, sent)
+    has_moved = (found.hostname, found.port) != (before["hostname"], before["port"])
+    if has_moved and found.host_keys.exists():  # moving it away and back would let any host key be confirmed
+        message = "hostname, port: The host key belongs to the address before: an administrator moves it on its page."
+        raise ApiError(409, "HOST_KEY_PINNED", message)
     servers.change(form.instance, form.secret, form.cleaned_data["tags"], caller.at)
     return _told(caller, server_id)
 
@@ -160,12 +165,13 @@ def _of_form(sent: Sent) -> dict[str, Any]:
     return given
 
 
-def _checked(form: ServerForm, sent: Sent) -> ServerForm:
+def _checked(caller: Caller, form: ServerForm, sent: Sent) -> ServerForm:
     """The form, if it takes what was sent. Raises ApiError for the first thing that it does not."""
     for name in sent.fields:
         if name not in form.fields:
             raise bad(name, "This server is watched without SSH: it has none.")
     if form.is_valid():
+        _check_tag(caller, form.cleaned_data["tags"])
         return form
     name, [error, *_] = next(iter(form.errors.as_data().items()))
     message = str(next(iter(error.messages)))
@@ -176,6 +182,13 @@ def _checked(form: ServerForm, sent: Sent) -> ServerForm:
             409, "CREDENTIAL_NEEDED", "hostname: The password belongs to the address before: do it on its page."
         )
     raise bad(name, message)
+
+
+def _check_tag(caller: Caller, tags: list[str]) -> None:
+    """A token of a tag makes no server that it does not see."""
+    tag = caller.token.tag if caller.token else None
+    if tag and tag.name not in tags:
+        raise bad("tags", f"This token is for the servers of a tag. Allowed: a list with {tag.name}.")
 
 
 def _told(caller: Caller, server_id: str) -> dict[str, Any]:

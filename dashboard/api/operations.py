@@ -157,12 +157,14 @@ OPERATIONS = (
         role=access.is_operator,
         status=202,
     ),
-    _get(
+    Operation(
+        "GET",
         f"{SERVER}/preparation",
         "How far a server's preparation is",
         answers.preparation,
         shapes.PREPARATION,
         READ,
+        role=access.is_administrator,
     ),
     Operation(
         "POST",

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from dashboard import wire
 from dashboard.api.envelope import ApiError, bad
+from dashboard.reports import NO_TEXT
 
 WHOLE = re.compile(r"[0-9]{1,18}", re.ASCII)
 MOST_CHARACTERS = 1000
@@ -47,12 +48,12 @@ def read(texts: Mapping[str, list[str]], allowed: Collection[Parameter]) -> dict
     known = {one.name: one for one in allowed}
     found = {one.name: one.usual for one in allowed if one.usual is not None}
     for name, values in texts.items():
+        if NO_TEXT.search(name + values[0]):
+            raise bad(ascii(name)[1:-1], "It has a NUL character, or half of another.")
         if name not in known:
             raise bad(name, f"There is no such parameter. Allowed: {', '.join(known) or 'no parameters'}.")
         if len(values) > 1:
             raise bad(name, "Give it once.")
-        if "\0" in values[0]:
-            raise bad(name, "It has a NUL character.")
         if len(values[0]) > MOST_CHARACTERS:
             raise bad(name, f"Allowed: at most {MOST_CHARACTERS} characters.")
         try:

@@ -2,7 +2,7 @@
 
 import re
 
-from django.urls import path
+from django.urls import path, re_path
 
 from dashboard.api.operations import OPERATIONS, Operation
 from dashboard.api.views import description, handle
@@ -19,6 +19,5 @@ def _addresses() -> dict[str, dict[str, Operation]]:
 urlpatterns = [
     *(path(route, handle, {"methods": methods}) for route, methods in _addresses().items()),
     path("openapi.json", description, name="openapi"),
-    path("", handle),
-    path("<path:anything>", handle),
+    re_path("", handle),
 ]

@@ -13,11 +13,11 @@ from dashboard.api.operations import OPERATIONS, Operation, Schema
 from dashboard.api.parameters import MOST_ID, Parameter
 from metrics.periods import MOST_POINTS
 
-MOST_CHARACTERS = 50_000  # of an answer: less than 25,000 tokens
-SAMPLE_CHARACTERS = 130  # that a sample has beside its figures
-FIGURE_CHARACTERS = 26
+MOST_BYTES = 50_000  # of an answer: less than 25,000 tokens in any script
+MOST_LOG_BYTES, MOST_DETAILS_BYTES = 1500, 4000
+SAMPLE_BYTES = 130  # that a sample has beside its figures
+FIGURE_BYTES = 26
 FEWEST_POINTS = 12
-MOST_DETAILS = 2000  # characters of a row of the log
 ENVELOPE = 400
 
 SERVER_SERIES = (
@@ -91,7 +91,9 @@ class Tool:
 
     def _fitted(self, data: dict[str, Any]) -> tuple[dict[str, Any], str]:
         """As many rows as an answer may have."""
-        room = MOST_CHARACTERS - ENVELOPE - _size({**data, self.rows: []} if self.rows else data)
+        if "crashes" in data:
+            data = data | {"crashes": [one | {"log": _last(one["log"])} for one in data["crashes"]]}
+        room = MOST_BYTES - ENVELOPE - _size({**data, self.rows: []} if self.rows else data)
         if not self.rows:
             return data, ""
         kept: list[Any] = []
@@ -102,13 +104,6 @@ class Tool:
                 return data | {self.rows: kept} | ({"count": len(kept)} if "count" in data else {}), note
             kept.append(row)
         return data | {self.rows: kept}, ""
-
-
-def _brief(row: dict[str, Any]) -> dict[str, Any]:
-    """Details that would push all others out are told by their length."""
-    size = _size(row.get("details"))
-    left_out = f"{size} characters are left out; the page Activity has them"
-    return row if size <= MOST_DETAILS else row | {"details": {"note": left_out}}
 
 
 def _told(one: Parameter) -> Schema:
@@ -123,12 +118,25 @@ def _text(value: Any) -> str:
 
 
 def _size(value: Any) -> int:
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _last(text: str) -> str:
+    """The end of a log: one program's words leave room for what else there is to tell."""
+    return text.encode()[-MOST_LOG_BYTES:].decode(errors="ignore")
+
+
+def _brief(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of activity without details that would take the room of all others; any other row as it is."""
+    size = _size(row.get("details"))
+    if size <= MOST_DETAILS_BYTES:
+        return row
+    return row | {"details": {"left_out": f"{size} bytes: the page Activity and the API have them."}}
 
 
 def _points(series: list[str]) -> int:
     """How many samples with so many figures an answer has room for."""
-    room = (MOST_CHARACTERS - ENVELOPE) // (SAMPLE_CHARACTERS + FIGURE_CHARACTERS * len(series))
+    room = (MOST_BYTES - ENVELOPE) // (SAMPLE_BYTES + FIGURE_BYTES * len(series))
     return min(max(room, FEWEST_POINTS), MOST_POINTS)
 
 

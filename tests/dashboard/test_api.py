@@ -187,6 +187,7 @@ def test_activity_is_paged_by_a_cursor_without_gap_or_repetition(api: Client) ->
             break
         found = data(api, f"{path}&before={found['next_before']}")
     assert seen == [f"web-{number} added" for number in reversed(range(7))]
+    assert data(api, f"{path}&limit=0".replace("&limit=3", ""))["next_before"] is None
 
 
 def test_activity_is_filtered_by_kind_time_text_and_user(api: Client, administrator: Any) -> None:
@@ -245,7 +246,9 @@ def test_only_an_auditor_sees_what_is_not_about_servers(viewer_browser: Client, 
 # Errors ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["", "nothing", "servers/999", "servers/999/metrics", "servers/web", "servers/-1"])
+@pytest.mark.parametrize(
+    "path", ["", "nothing", "a%0Ab/c", "servers/999", "servers/999/metrics", "servers/web", "servers/-1"]
+)
 def test_what_is_not_there_is_404(api: Client, path: str) -> None:
     assert error(api.get(f"/api/v1/{path}"), 404) == "NOT_FOUND"
 
@@ -304,6 +307,13 @@ def test_an_unknown_period_is_400_and_names_those_there_are(api: Client) -> None
     response = api.get(f"/api/v1/servers/{fleet.pending().pk}/metrics?period=2h")
     assert error(response, 400) == "UNKNOWN_PERIOD"
     assert "1h, 24h, 7d, 30d" in response.json()["message"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/summary", "/mcp"])
+def test_another_host_name_is_400_in_the_envelope(api: Client, path: str) -> None:
+    response = api.post(path, headers={"host": "evil.example"})
+    assert error(response, 400) == "BAD_REQUEST"
+    assert "TOMO_ALLOWED_HOSTS" in response.json()["message"]
 
 
 def test_too_many_parameters_are_400(api: Client) -> None:

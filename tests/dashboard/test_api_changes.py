@@ -169,12 +169,35 @@ def test_a_server_is_prepared_in_two_steps(api: Client) -> None:
     assert newest("host_key_accepted").actor_name == "script"
 
 
+def test_a_fingerprint_that_comes_in_pieces_is_not_overlooked(api: Client) -> None:
+    server = fleet.pending()
+    response = api.post(f"/api/v1/servers/{server.pk}/prepare", headers={"transfer-encoding": "chunked"})
+    assert error(response, 415)
+    assert not server.preparations.exists()
+
+
+def test_how_a_server_is_prepared_is_told_to_those_who_see_the_page(viewer_browser: Client, viewer: Any) -> None:
+    server = fleet.pending()
+    assert viewer_browser.get(f"/servers/{server.pk}/prepare").status_code == 403
+    for asking in (viewer_browser, made(viewer)):
+        assert error(asking.get(f"/api/v1/servers/{server.pk}/preparation"), 403) == "ROLE_MISSING"
+
+
 def test_a_changed_host_key_is_no_matter_for_a_token(api: Client) -> None:
     server = fleet.pending()
     HostKey.objects.create(server=server, type="ssh-ed25519", key="BBBB", accepted_at=datetime.now(UTC))
     server.preparations.create(state="confirming", host_keys=[KEY], started_at=datetime.now(UTC))
     response = sent(api, "POST", f"servers/{server.pk}/prepare", {"fingerprint": KEY["fingerprint"]})
     assert error(response, 409) == "HOST_KEY_CHANGED"
+    assert HostKey.objects.get().key == "BBBB"
+
+
+def test_no_token_moves_a_server_away_from_its_host_key(api: Client) -> None:
+    server = fleet.pending()
+    HostKey.objects.create(server=server, type="ssh-ed25519", key="BBBB", accepted_at=datetime.now(UTC))
+    for moved in ({"port": 2222}, {"hostname": "elsewhere.example.org"}):
+        assert error(sent(api, "PATCH", f"servers/{server.pk}", moved), 409) == "HOST_KEY_PINNED"
+    assert done(sent(api, "PATCH", f"servers/{server.pk}", {"port": server.port, "notes": "x"}))["notes"] == "x"
     assert HostKey.objects.get().key == "BBBB"
 
 
@@ -207,6 +230,17 @@ def test_a_token_of_a_tag_changes_its_servers_alone(administrator: Any) -> None:
     script = made(administrator, tag=inside.tags.get())
     assert error(sent(script, "DELETE", f"servers/{outside.pk}"), 404)
     assert done(sent(script, "PATCH", f"servers/{inside.pk}", {"notes": "x"}))["notes"] == "x"
+
+
+def test_a_token_of_a_tag_makes_no_server_that_it_does_not_see(administrator: Any) -> None:
+    inside = fleet.online("a", tags=("mine",))
+    script = made(administrator, tag=inside.tags.get())
+    for method, path in (("POST", "servers"), ("PATCH", f"servers/{inside.pk}")):
+        response = sent(script, method, path, WEB)
+        assert error(response, 400)
+        assert response.json()["message"].startswith("tags: ")
+    assert [server.tags.get().name for server in Server.objects.all()] == ["mine"]
+    assert done(sent(script, "POST", "servers", WEB | {"tags": ["mine", "other"]}), 201)["tags"] == ["mine", "other"]
 
 
 # Tokens ------------------------------------------------------------------------------------------

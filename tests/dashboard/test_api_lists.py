@@ -132,6 +132,15 @@ def test_what_changed_is_told_with_what_happened(api: Client) -> None:
     assert len(found["metrics"]) == 5
 
 
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1969-01-01T00:00:00Z", "2999-01-01T00:00:00Z"]
+)
+def test_of_a_time_that_nothing_can_be_known_of_no_change_is_told(api: Client, at: str) -> None:
+    response = api.get(f"/api/v1/servers/{fleet.online().pk}/explanation?at={at}")
+    assert error(response, 409) == "WRONG_RANGE"
+    assert response.json()["message"].startswith("at: ")
+
+
 # CSV ---------------------------------------------------------------------------------------------
 
 

@@ -23,8 +23,9 @@ from activity.types import ActivityType, Origin, Result
 from dashboard import tokens
 from dashboard.mcp import calls
 from dashboard.mcp.server import server as mcp_server
-from dashboard.mcp.tools import MOST_CHARACTERS, TOOLS
+from dashboard.mcp.tools import MOST_BYTES, TOOLS
 from dashboard.models import ApiToken, Scope
+from metrics.models import CrashCard
 from tests.dashboard import fleet
 from tests.dashboard.fleet import container
 from tests.dashboard.test_api import data
@@ -144,7 +145,7 @@ def test_an_answer_of_any_period_is_short_enough(assistant: ApiToken) -> None:
         ("explain_server", {"minutes": 1440}),
     ):
         found = asked(assistant, tool, server_id=server.pk, **arguments)
-        assert len(json.dumps(found, separators=(",", ":"))) <= MOST_CHARACTERS
+        assert len(json.dumps(found, separators=(",", ":"))) <= MOST_BYTES
 
 
 def test_what_is_cut_says_how_to_ask_for_more(assistant: ApiToken) -> None:
@@ -153,7 +154,23 @@ def test_what_is_cut_says_how_to_ask_for_more(assistant: ApiToken) -> None:
     found = asked(assistant, "list_servers", limit=1000)
     assert found["data"]["count"] == len(found["data"]["servers"]) < found["data"]["total"] == 60
     assert "offset" in found["note"]
-    assert len(json.dumps(found, separators=(",", ":"))) <= MOST_CHARACTERS
+    assert len(json.dumps(found, separators=(",", ":"))) <= MOST_BYTES
+
+
+def test_no_text_takes_the_room_of_all_else(assistant: ApiToken) -> None:
+    names = [f"{number}{'猫' * 120}" for number in range(50)]
+    server = fleet.with_apps(*(container(name, image=name) for name in names))
+    for app in server.apps.all()[:5]:
+        CrashCard.objects.create(app=app, at=datetime.now(UTC), log='"\\' * 9000)
+    record(ActivityType.REPORTED, "Deployed", server=server, details={"why": "x" * 60_000})
+    for tool, arguments, rows in (
+        ("explain_server", {"server_id": server.pk}, "events"),
+        ("get_activity_logs", {}, "logs"),
+        ("list_apps", {"limit": 50}, "apps"),
+    ):
+        found = asked(assistant, tool, **arguments)
+        assert len(json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()) <= MOST_BYTES
+        assert len(found["data"][rows]) >= 3
 
 
 def test_long_details_push_nothing_out(assistant: ApiToken) -> None:
@@ -181,6 +198,8 @@ def test_text_of_servers_is_marked_as_data(assistant: ApiToken) -> None:
         ("get_server_metrics", {"server_id": 1, "period": "2h"}, "UNKNOWN_PERIOD", "1h, 24h, 7d, 30d"),
         ("get_server_metrics", {"server_id": 1, "colour": "red"}, "BAD_PARAMETER", "colour"),
         ("get_server_metrics", {"server_id": 1, "series": ["x"]}, "BAD_PARAMETER", "cpu_percent"),
+        ("list_servers", {"q": "\ud800"}, "BAD_PARAMETER", "q: "),
+        ("list_servers", {"\ud800": 1}, "BAD_PARAMETER", "\\ud800: "),
         ("get_activity_logs", {"limit": -1}, "BAD_PARAMETER", "limit"),
         ("get_activity_logs", {"activity_types": [{"a": 1}]}, "BAD_PARAMETER", "activity_types"),
         ("explain_server", {"server_id": 1, "at": "2999-01-01T00:00:00Z"}, "WRONG_RANGE", "future"),

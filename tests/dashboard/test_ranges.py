@@ -105,6 +105,7 @@ def test_what_is_wrong_with_it_is_told_by_its_name(begin: str, end: str, told: s
         ("to=2026-01-01", "from: '' is no time."),
         ("from=2026-01-02&to=2026-01-01", "the first instant has to be before the second."),
         ("from=2999-01-01&to=2999-01-02", "It lies in the future, of which nothing is known."),
+        ("from=0001-01-01", "It begins before 1970"),
         ("from=" + "9" * 5000, "is no time."),
     ],
 )
@@ -142,6 +143,7 @@ def test_the_api_refuses_what_is_no_time(server: Server, admin_browser: Client, 
         ("period=1h&from=2026-01-01T00:00:00Z", "period: Give either a period or from and to."),
         ("from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "from: It begins after it ends"),
         ("from=2999-01-02T00:00:00Z", "from: It lies in the future"),
+        ("from=0001-01-01T00:00:00Z", "from: It begins before 1970"),
     ],
 )
 def test_the_api_refuses_a_wrong_range_by_the_name_of_the_parameter(

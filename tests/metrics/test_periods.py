@@ -170,5 +170,11 @@ def test_a_wrong_range_says_what_it_has_to_be(begin: float, end: float, told: st
         ago(begin, end)
 
 
+@pytest.mark.parametrize("end", [-1, NOW])
+def test_before_the_clocks_first_second_nothing_is_looked_for(end: float) -> None:
+    with pytest.raises(WrongRange, match="before 1970"):
+        between(-62_135_596_800, end, NOW, 60, KEPT)
+
+
 def test_a_range_into_the_future_ends_now() -> None:
     assert ago(3600, -3600) == ago(3600)
