@@ -51,7 +51,7 @@ def record(
         **_about("server", server),
         **_about("app", app),
         result=result,
-        message=text(message, 500),
+        message=masked(message)[:500],
         details=masked(details or {}),
     )
     with transaction.atomic():

@@ -120,7 +120,7 @@ def server(row: ServerRow, at: datetime) -> dict[str, Any]:
         "facts": state.facts,
         "apps_status": state.apps_status or None,
         "apps_explanation": app_access.explanation(state.apps_way) or None,
-        "clock_skew_seconds": state.clock_skew_seconds,
+        "clock_skew_seconds": state.clock_skew_seconds if newest else None,
         "cost": _cost(costs.cost(row.server, at)),
         **_now(figures.SERVER, newest),
         "timestamp": timestamp(newest.timestamp) if newest else None,

@@ -46,8 +46,10 @@ def call(token: ApiToken, name: str, arguments: Mapping[str, Any]) -> dict[str, 
     return found
 
 
-def refused(error: Exception) -> dict[str, Any]:
-    """The envelope for a token that lets nobody in (any more)."""
+def refused(error: tokens.Refused | tokens.TooOften) -> dict[str, Any]:
+    """The envelope for a token that lets nobody in, for ever or for this minute."""
+    if isinstance(error, tokens.TooOften):
+        return _failed(ApiError(429, "TOO_MANY_REQUESTS", f"{error} Ask again in {error.seconds} seconds."))
     return _failed(ApiError(401, "UNAUTHORIZED", str(error)))
 
 

@@ -103,6 +103,12 @@ def test_what_is_called_like_a_secret_is_masked_at_any_depth(name: str) -> None:
         assert MASK in str(added(details=details).details)
 
 
+def test_a_token_of_the_product_stands_nowhere() -> None:
+    secret = "aB3_-" * 9
+    row = added(f"They sent tomo_7_{secret[:43]}!", details={"q": [f"Bearer tomo_7_{secret[:43]}"]})
+    assert (row.message, row.details) == (f"They sent {MASK}!", {"q": [f"Bearer {MASK}"]})
+
+
 def test_what_is_no_secret_stays() -> None:
     details = {"name": "web-01", "port": 22, "tags": ["a"], "password": None, "kind": "password", "nested": {"a": [1]}}
     assert masked(details) == details

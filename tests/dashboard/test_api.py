@@ -17,7 +17,7 @@ from activity.types import ActivityType, Result
 from dashboard import access, tokens
 from dashboard.models import ApiToken, Scope
 from metrics import queries
-from metrics.models import Server, Tag
+from metrics.models import Server, ServerState, Tag
 from metrics.probe.reading import Reading
 from tests.dashboard import fleet
 
@@ -154,9 +154,10 @@ def test_what_is_unknown_is_null_and_never_zero(api: Client) -> None:
 
 def test_figures_that_are_not_current_are_null(api: Client) -> None:
     server = fleet.online(ago=timedelta(minutes=6))
+    ServerState.objects.update(clock_skew_seconds=90)
     found = data(api, f"servers/{server.pk}")
     assert found["is_stale"] is True
-    assert {found[name] for name in SAMPLE - {"server_id"}} == {None}
+    assert {found[name] for name in (SAMPLE | {"clock_skew_seconds"}) - {"server_id"}} == {None}
     assert data(api, "summary")["avg_memory_percent"] is None
 
 

@@ -13,7 +13,7 @@ from metrics.models.credential import Credential
 from tests.dashboard import fleet
 from tests.dashboard.test_api import data, error, made
 
-pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 WEB = {"name": "web-02", "hostname": "web-02.example.org", "tags": ["production"]}
 KEY = {"type": "ssh-ed25519", "key": "AAAA", "fingerprint": "SHA256:of-the-server"}

@@ -224,6 +224,12 @@ def test_a_tool_needs_its_scope(administrator: Any) -> None:
     assert "metrics:read" in found["message"]
 
 
+def test_a_token_that_lets_nobody_in_says_whether_it_will_again(assistant: ApiToken) -> None:
+    assert calls.refused(tokens.Refused("revoked"))["error"] == "UNAUTHORIZED"
+    often = calls.refused(tokens.TooOften(assistant, 7, is_first=True))
+    assert (often["error"], "7 seconds" in often["message"]) == ("TOO_MANY_REQUESTS", True)
+
+
 # Who asked what ----------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from tests.dashboard import fleet
 from tests.dashboard.fleet import container
 from tomo_monitor.wsgi import application
 
-pytestmark = [pytest.mark.django_db(databases=["default", "queue"]), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
 
 api = schemathesis.openapi.from_dict(openapi.document())
 api.app = application
