@@ -30,7 +30,9 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Any:
     return report
 
 
-LONGEST = ("test_supervisor.py", "test_docker_daemon.py", "test_secrets.py", "test_hostile_servers.py")
+LONGEST = """
+    test_supervisor.py test_schemathesis.py test_docker_daemon.py test_secrets.py test_hostile_servers.py
+""".split()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ from tests.dashboard import fleet
 from tests.dashboard.fleet import container, exited
 from tests.dashboard.test_api import data
 
-pytestmark = pytest.mark.django_db(databases=["default", "queue"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 COUNTS = "total_servers online_servers offline_servers total_apps running_apps stopped_apps error_apps".split()
 
