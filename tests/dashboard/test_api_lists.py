@@ -2,7 +2,7 @@
 
 import csv
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -92,7 +92,8 @@ def test_every_figure_can_be_chosen(api: Client) -> None:
 )
 def test_a_step_is_no_narrower_than_asked(api: Client, asked: str, step: int) -> None:
     server = fleet.online(polls=3)
-    found = data(api, f"servers/{server.pk}/metrics?period=1h&{asked}")
+    begin = f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    found = data(api, f"servers/{server.pk}/metrics?from={begin}&{asked}")
     assert found["step_seconds"] == step
     assert sum(sample["samples"] for sample in found["metrics"]) == 3
 
