@@ -152,6 +152,7 @@ def preparation(server: Server, newest: Preparation | None) -> dict[str, Any]:
 def problem(one: Problem) -> dict[str, Any]:
     return {
         "kind": one.kind,
+        "name": one.name,
         "server_id": one.server.pk if one.server else None,
         "server_name": one.server.name if one.server else None,
         "app_id": one.app.pk if one.app else None,

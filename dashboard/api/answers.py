@@ -30,9 +30,11 @@ def summary(caller: Caller, _given: Given) -> Data:
 
 
 def problem_list(caller: Caller, _given: Given) -> Data:
-    found = problems.problems(caller.servers, dashboard_summary(caller.servers, caller.activity, caller.at))
-    told = [wire.problem(one) for one in found.listed]
-    return {"problems": told, "count": len(told), "total": found.total}
+    of_monitor = [wire.problem(one) for one in problems.of_monitor(caller.at)]
+    summary = dashboard_summary(caller.servers, caller.activity, caller.at)
+    of_fleet = problems.of_fleet(caller.servers, summary)
+    told = [*of_monitor, *(wire.problem(one) for one in of_fleet.listed)]
+    return {"problems": told, "count": len(told), "total": len(of_monitor) + of_fleet.total}
 
 
 def health(caller: Caller, _given: Given) -> Data:

@@ -65,7 +65,7 @@ def caller(request: HttpRequest, scope: Scope | None, at: datetime, role: Role |
     """
     if "Authorization" in request.headers:
         token = bearer(request, at)
-        check_scope(request, token, scope)
+        _check_scope(request, token, scope)
         _check_role(request, token.owner, tokens.actor(token), role)
         return of_token(token, at)
     if not request.user.is_authenticated:
@@ -96,7 +96,7 @@ def bearer(request: HttpRequest, at: datetime) -> ApiToken:
     return token
 
 
-def check_scope(request: HttpRequest, token: ApiToken, scope: Scope | None) -> None:
+def _check_scope(request: HttpRequest, token: ApiToken, scope: Scope | None) -> None:
     """Raises ApiError if the token lacks the scope."""
     if scope and scope not in token.scopes:
         _record_refusal(request, "scope_missing", tokens.actor(token))

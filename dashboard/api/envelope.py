@@ -33,12 +33,22 @@ def wrong_range(name: str, message: str) -> ApiError:
     return ApiError(409, "WRONG_RANGE", f"{name}: {message}")
 
 
+AGAIN = {"Retry-After": "10"}
+FAILED = ApiError(500, "INTERNAL", "The answer could not be made; the log has the reason.")
+DATABASE_DOWN = ApiError(503, "UNAVAILABLE", "The database does not answer: try again in ten seconds.", AGAIN)
+
+
 def told(answer: Answer) -> HttpResponse:
     return _json({"success": True, "data": answer.data, "message": "OK"}, answer.status, answer.headers)
 
 
 def refused(error: ApiError) -> HttpResponse:
-    return _json({"success": False, "message": error.message, "error": error.code}, error.status, error.headers)
+    return _json(failure(error), error.status, error.headers)
+
+
+def failure(error: ApiError) -> dict[str, Any]:
+    """The envelope itself."""
+    return {"success": False, "message": error.message, "error": error.code}
 
 
 def _json(body: dict[str, Any], status: int, headers: Mapping[str, str]) -> HttpResponse:

@@ -141,7 +141,8 @@ SUMMARY = record(
 PROBLEM = record(
     "Something that wants looking at",
     {
-        "kind": among("What it is", "server_offline", "app_error", "poller_silent"),
+        "kind": among("What it is", "poller_silent", "disk_full", "log_broken", "server_offline", "app_error"),
+        "name": text("What it is wrong with"),
         "server_id": null_or("integer", "The server"),
         "server_name": maybe_text("Its name"),
         "app_id": null_or("integer", "The app"),
@@ -151,7 +152,7 @@ PROBLEM = record(
     },
 )
 PROBLEMS = record(
-    "What is wrong now: servers first, those that are longest so",
+    "What is wrong now: the monitor itself, then servers, those that are longest so first, then apps",
     {"problems": list_of(PROBLEM), "count": count("How many are here"), "total": count("How many there are")},
 )
 SERVER = record(

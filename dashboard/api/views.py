@@ -34,8 +34,7 @@ def handle(request: HttpRequest, *, methods: Mapping[str, Operation] | None = No
         raise
     except Exception:  # a failure is an error in the envelope, never an empty answer
         log.exception("api.failed", path=request.path)
-        message = "The answer could not be made; the log has the reason."
-        return envelope.refused(ApiError(500, "INTERNAL", message))
+        return envelope.refused(envelope.FAILED)
 
 
 @csrf_exempt

@@ -13,7 +13,7 @@ from activity.record import record
 from activity.types import ActivityType, Origin, Result
 from dashboard import tokens
 from dashboard.api import callers
-from dashboard.api.envelope import ApiError
+from dashboard.api.envelope import DATABASE_DOWN, FAILED, ApiError, failure
 from dashboard.mcp.tools import BY_NAME, Tool
 from dashboard.models import ApiToken
 
@@ -35,13 +35,13 @@ def call(token: ApiToken, name: str, arguments: Mapping[str, Any]) -> dict[str, 
             data, note = tool.answer(replace(callers.of_token(token, at), actor=actor), arguments)
             found = {"success": True, "data": data, "message": "OK", "notice": NOTICE, "note": note}
         except ApiError as error:
-            found = _failed(error)
+            found = failure(error)
         except DatabaseError:
             log.exception("mcp.failed", tool=name)
-            found = _failed(ApiError(503, "UNAVAILABLE", "The database does not answer: try again in ten seconds."))
+            found = failure(DATABASE_DOWN)
         except Exception:  # a failure is an error in the envelope, never an empty answer
             log.exception("mcp.failed", tool=name)
-            found = _failed(ApiError(500, "INTERNAL", "The answer could not be made; the log has the reason."))
+            found = failure(FAILED)
         _record(actor, name, arguments, str(found.get("error", "")))
     return found
 
@@ -49,8 +49,8 @@ def call(token: ApiToken, name: str, arguments: Mapping[str, Any]) -> dict[str, 
 def refused(error: tokens.Refused | tokens.TooOften) -> dict[str, Any]:
     """The envelope for a token that lets nobody in, for ever or for this minute."""
     if isinstance(error, tokens.TooOften):
-        return _failed(ApiError(429, "TOO_MANY_REQUESTS", f"{error} Ask again in {error.seconds} seconds."))
-    return _failed(ApiError(401, "UNAUTHORIZED", str(error)))
+        return failure(ApiError(429, "TOO_MANY_REQUESTS", f"{error} Ask again in {error.seconds} seconds."))
+    return failure(ApiError(401, "UNAUTHORIZED", str(error)))
 
 
 def _allowed(token: ApiToken, name: str) -> Tool:
@@ -62,10 +62,6 @@ def _allowed(token: ApiToken, name: str) -> Tool:
         message = f"The token lacks the scope {scope}: use one that has it (page Tokens, or manage.py create_token)."
         raise ApiError(403, "SCOPE_MISSING", message)
     return tool
-
-
-def _failed(error: ApiError) -> dict[str, Any]:
-    return {"success": False, "message": error.message, "error": error.code}
 
 
 def _record(actor: Acting, name: str, arguments: Mapping[str, Any], error: str) -> None:

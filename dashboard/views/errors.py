@@ -10,11 +10,8 @@ from django.template.loader import render_to_string
 from django.views.defaults import server_error
 
 from dashboard.api import envelope
-from dashboard.api.envelope import ApiError
+from dashboard.api.envelope import AGAIN, DATABASE_DOWN, FAILED, ApiError
 
-AGAIN = {"Retry-After": "10"}
-DATABASE_DOWN = ApiError(503, "UNAVAILABLE", "The database does not answer: try again in ten seconds.", AGAIN)
-FAILED = ApiError(500, "INTERNAL", "The answer could not be made; the log has the reason.")
 SENSELESS = ApiError(
     400, "BAD_REQUEST", "The request makes no sense: check its host name, which TOMO_ALLOWED_HOSTS has to list."
 )

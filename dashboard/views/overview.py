@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from dashboard import access
-from dashboard.app_table import broken_apps
+from dashboard import access, problems
 from dashboard.requests import Request
 from dashboard.server_table import server_table
 from dashboard.summary import dashboard_summary
@@ -25,7 +24,7 @@ def overview(request: Request) -> HttpResponse:
         "summary": summary,
         "table": server_table(servers, summary.fleet.total, summary.apps_by_server, request.GET.dict(), period, at),
         "history": queries.fleet_sparklines(spark_span(period, at)),
-        "broken": broken_apps(servers, at) if summary.apps.error else [],
+        "problems": problems.of_fleet(servers, summary),
         "period": period,
         "periods": LABELS,
     }

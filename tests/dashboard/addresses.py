@@ -52,7 +52,7 @@ PAGES = {
     f"{API_SERVER}/explanation": 7,
     f"{API_APP}": 5,
     "/api/v1/servers?after=0&q=web&tag=even&status=online": 5,
-    "/api/v1/problems": 8,
+    "/api/v1/problems": 9,
     "/api/v1/tokens": 3,
     "/api/v1/openapi.json": 2,
     "/api/docs": 2,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -155,15 +156,17 @@ def test_a_check_tells_an_offline_server_with_its_remedy(poller: None) -> None:
 def test_a_check_tells_an_app_in_error(poller: None) -> None:
     fleet.crashed()
     code, told = ended("status --check")
-    assert (code, "error     web on of-web" in told, "exited with code 139 (SIGSEGV)" in told) == (2, True, True), told
+    assert code == 2
+    assert re.search(r"error     web, for .*: Exited with code 139 \(SIGSEGV\) on of-web", told), told
 
 
 def test_a_check_tells_a_poller_that_is_silent(db: None) -> None:
     fleet.online()
-    assert ended("status --check")[1].startswith("critical  poller: no sign of life, so nothing is polled")
+    assert ended("status --check")[1].startswith("critical  poller: It gives no sign of life, so nothing is polled")
     Heartbeat.objects.create(name="poll", at=datetime.now(UTC) - timedelta(minutes=5))
     code, told = ended("status --check")
-    assert (code, told[:58]) == (2, "critical  poller, for 5 min: no sign of life, so what is s")
+    assert code == 2
+    assert told.startswith("critical  poller, for 5 min: It gives no sign of life, so what is shown is getting old")
     assert "does not poll" in run("status")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from django.utils.html import escape
 from prometheus_client.parser import text_string_to_metric_families
 
 from dashboard import tokens
@@ -76,6 +77,23 @@ def test_a_servers_newest_figures_are_the_same_on_every_face(
     found = scraped(api)
     assert found["tomo_server_memory_used_bytes", str(server.pk), "web-02"] == latest.memory_used_bytes
     assert found["tomo_server_cpu_used_ratio", str(server.pk), "web-02"] == pytest.approx(latest.cpu_percent / 100)
+
+
+def test_problems_are_the_same_on_every_face(api: Client, admin_browser: Client) -> None:
+    fleet.offline("db-01")
+    fleet.crashed()
+    page = admin_browser.get("/").content.decode()
+    of_api, output = data(api, "problems"), StringIO()
+    with pytest.raises(SystemExit):
+        call_command("status", "--check", stdout=output)
+    told = {one["kind"]: one for one in of_api["problems"]}
+    assert set(told) == {"poller_silent", "server_offline", "app_error"}
+    assert of_api["total"] == 3
+    for one in told.values():
+        assert one["message"].split(":")[0] in output.getvalue()
+    for kind in ("server_offline", "app_error"):
+        assert escape(told[kind]["name"]) in page
+        assert escape(told[kind]["message"]) in page
 
 
 def test_a_history_is_the_same_on_every_face(server: Server, api: Client, assistant: Any) -> None:

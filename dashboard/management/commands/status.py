@@ -2,24 +2,24 @@
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.conf import settings
 from django.db.models.functions import Lower
 
-from activity import verification
 from activity.queries import ActivityFilter
-from dashboard import wire
-from dashboard.app_table import broken_apps
+from dashboard import problems, wire
 from dashboard.management.commands._reading import NO_SERVERS, ReadingCommand, coloured
 from dashboard.management.commands.activity import cells_of
 from dashboard.management.commands.servers import FIGURES, figures
+from dashboard.problems import FleetProblems
 from dashboard.summary import DashboardSummary, dashboard_summary
-from dashboard.templatetags.units import ago, duration, number, percent
+from dashboard.templatetags.units import ago, number, percent
 from dashboard.terminal import Cell, Column
-from metrics import queries, room
+from metrics import queries
 from metrics.app_queries import AppCounts
 from metrics.models import Heartbeat, Server
 from metrics.queries import SILENT, ServerRow
@@ -35,15 +35,6 @@ COLUMNS = (
 )
 
 
-class Problem(NamedTuple):
-    """How bad, of what, since when, and what is known of it or mends it."""
-
-    level: str
-    name: str
-    since: str
-    why: str
-
-
 class Command(ReadingCommand):
     help = (
         "Shows the overview: servers, apps, averages, problems, what happened last, and how the monitor itself fares."
@@ -57,17 +48,18 @@ class Command(ReadingCommand):
 
     def read(self, at: datetime, options: dict[str, Any]) -> None:
         summary = dashboard_summary(Server.objects.all(), ActivityFilter(), at)
-        problems = [*_of_monitor(at), *_of_servers(summary), *_of_apps(summary)]
+        of_monitor, of_fleet = list(problems.of_monitor(at)), problems.of_fleet(Server.objects.all(), summary)
+        wrong = replace(of_fleet, listed=[*of_monitor, *of_fleet.listed])
         if options["json"]:
             self.print_json(wire.summary(summary))
         elif options["check"]:
-            self._tell_problems(problems)
+            self._tell_problems(wrong)
         else:
-            self._tell_all(summary, problems)
-        if options["check"] and problems:
+            self._tell_all(summary, wrong)
+        if options["check"] and wrong.total:
             sys.exit(WRONG)
 
-    def _tell_all(self, summary: DashboardSummary, problems: Sequence[Problem]) -> None:
+    def _tell_all(self, summary: DashboardSummary, wrong: FleetProblems) -> None:
         zone = f"{summary.at.astimezone(self.zone):%Z}"
         demo = " of a demo, whose servers are made up" if settings.DEMO_BEGUN_AT else ""
         self.print_line(f"Tomo Monitor {settings.VERSION}{demo}, {self.clock(summary.at)} {zone}")
@@ -77,18 +69,22 @@ class Command(ReadingCommand):
         for name, figure, note in tiles:
             self.print_line(Cell(f"{name:8}", "HTTP_INFO"), f"{figure:{widest}}", note)
         self.stdout.write()
-        if problems:
-            self._tell_problems(problems)
+        if wrong.total:
+            self._tell_problems(wrong)
             self.stdout.write()
         self._tell_servers(summary)
         self.stdout.write()
         for row in reversed(summary.recent):
             self.print_line(*cells_of(row, self.clock(row.timestamp)))
 
-    def _tell_problems(self, problems: Sequence[Problem]) -> None:
-        for one in problems:
-            told = f"{one.name}{f', for {one.since}' if one.since else ''}: {one.why}"
-            self.print_wrapped(coloured(one.level, f"{one.level:8}"), told)
+    def _tell_problems(self, wrong: FleetProblems) -> None:
+        for one in wrong.listed:
+            since = f", for {ago(one.since)}" if one.since else ""
+            self.print_wrapped(coloured(one.level, f"{one.level:8}"), f"{one.name}{since}: {one.message}")
+        if wrong.more_servers:
+            self.say(f"… and {wrong.more_servers} more servers: manage.py servers --status offline")
+        if wrong.more_apps:
+            self.say(f"… and {wrong.more_apps} more apps: manage.py apps")
 
     def _tell_servers(self, summary: DashboardSummary) -> None:
         rows = queries.server_rows(Server.objects.order_by(Lower("name"), "pk")[:MOST_SERVERS], summary.at)
@@ -128,35 +124,6 @@ def _monitor(at: datetime) -> tuple[str, str, str]:
     late = sum(beat.late_polls for beat in living)
     note = f"last sign of life {ago(max(beat.at for beat in living))} ago, {late} late polls since its start"
     return "Monitor", f"{number(sum(polls) if polls else None)} polls a minute", note
-
-
-def _of_monitor(at: datetime) -> Iterator[Problem]:
-    for site, silence in queries.poller_silence(at).items():
-        what = "what is shown is getting old" if silence else "nothing is polled"
-        setting = f" with TOMO_SITE={site}" if site else ""
-        why = f"no sign of life, so {what}: check that `manage.py serve` runs{setting}, and its log."
-        yield Problem("critical", f"poller of {site}" if site else "poller", duration(silence) if silence else "", why)
-    if room.is_short():
-        yield Problem("critical", "disk", "", f"{settings.DATA_DIR} is full, so no samples are stored: make room.")
-    if verification.is_broken():
-        why = "it does not verify, as it was changed from outside: `manage.py verify_activity` tells where."
-        yield Problem("critical", "activity log", "", why)
-
-
-def _of_servers(summary: DashboardSummary) -> Iterator[Problem]:
-    for server in summary.offline:
-        yield Problem("offline", server.name, ago(server.state.since), server.state.explanation)
-    if more := summary.fleet.offline - len(summary.offline):
-        yield Problem("offline", f"{more} more", "", "`manage.py servers --status offline` lists all.")
-
-
-def _of_apps(summary: DashboardSummary) -> Iterator[Problem]:
-    rows = broken_apps(Server.objects.all(), summary.at) if summary.apps.error else []
-    for app in (row.app for row in rows):
-        since = app.unhealthy_since if app.state == "running" else app.finished_at
-        yield Problem("error", f"{app.name} on {app.server.name}", ago(since) if since else "", f"{app.ending}.")
-    if more := summary.apps.error - len(rows):
-        yield Problem("error", f"{more} more", "", "`manage.py apps` lists all.")
 
 
 def _cells(row: ServerRow, apps: AppCounts) -> list[Cell | str]:
